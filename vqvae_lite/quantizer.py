@@ -1,0 +1,369 @@
+"""The vector quantizer: nearest codes, the straight-through gradient, and two ways to learn a codebook.
+
+Source: van den Oord, Vinyals and Kavukcuoglu, "Neural Discrete Representation Learning"
+(NIPS 2017), section 3.1 (the discrete latents), 3.2 (the losses) and appendix A.1 (EMA).
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# How many scores (vectors x codes) one chunk of `nearest_codes` holds at a time: few enough
+# to stay in a CPU's cache, many enough to keep a GPU busy.
+_SCORES_PER_CHUNK = {"cpu": 2**20, "cuda": 2**27}
+
+# A gradient codebook needs no moving average to learn, only to know which codes are in use.
+_GRADIENT_COUNT_DECAY = 0.99
+
+
+class QuantizerOutput(NamedTuple):
+    """What a `VectorQuantizer` returns.
+
+    Attributes:
+        quantized: the chosen vectors, in the shape and dtype of z_e. Their gradient goes to
+            z_e unchanged (the straight-through estimator).
+        codes: int64 indices in [0, K), of shape (B, *spatial), or (B, C, *spatial) with C > 1
+            codebooks.
+        codebook_loss: scalar, the mean of (sg[z_e] - e)^2; 0 where the codebook learns by EMA.
+        commitment_loss: scalar, the mean of (z_e - sg[e])^2, not yet weighted.
+        loss: codebook_loss + commitment * commitment_loss.
+    """
+
+    quantized: Tensor
+    codes: Tensor
+    codebook_loss: Tensor
+    commitment_loss: Tensor
+    loss: Tensor
+
+
+@torch.no_grad()
+def nearest_codes(vectors: Tensor, codebook: Tensor) -> Tensor:
+    """The index of each vector's nearest code (equation 1 of the paper).
+
+    The squared distance is |x|^2 - 2 x.e + |e|^2. Neither |x|^2, which is the same for every
+    code, nor the square root changes which code is nearest, so |e|^2 / 2 - x.e is enough. Both
+    sides are first shifted by the mean code, which changes no distance and keeps the digits
+    that a common offset would cost.
+
+    Args:
+        vectors: (N, D), floating point.
+        codebook: (K, D), of the same dtype and device.
+
+    Returns:
+        (N,) int64 in [0, K); the lowest index where codes tie.
+    """
+    mean = codebook.mean(0)
+    codebook = codebook - mean
+    half_squared_norms = 0.5 * codebook.square().sum(1)
+    transposed = codebook.t().contiguous()
+    budget = _SCORES_PER_CHUNK.get(vectors.device.type, _SCORES_PER_CHUNK["cuda"])
+    rows = max(1, budget // len(codebook))
+    # One buffer for all chunks: to allocate each anew costs more than to fill it.
+    scores = vectors.new_empty(min(rows, len(vectors)), len(codebook))
+    codes = []
+    for chunk in vectors.split(rows):
+        out = scores[: len(chunk)]
+        torch.addmm(half_squared_norms, chunk - mean, transposed, alpha=-1, out=out)
+        codes.append(out.argmin(1))
+    return torch.cat(codes)
+
+
+def straight_through(z_e: Tensor, z_q: Tensor) -> Tensor:
+    """z_q in the forward pass, the gradient of z_e in the backward pass (section 3.2).
+
+    Written so that the value is z_q to the bit, which z_e + (z_q - z_e).detach() is not.
+
+    Args:
+        z_e: any shape; receives the gradient of the result, unchanged.
+        z_q: the same shape and dtype; receives none.
+    """
+    return _StraightThrough.apply(z_e, z_q.detach())
+
+
+class _StraightThrough(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, z_e: Tensor, z_q: Tensor) -> Tensor:
+        return z_q.view_as(z_q)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient, None
+
+
+class VectorQuantizer(nn.Module):
+    """Replaces each D-dimensional vector by its nearest of K learned codes (section 3.1).
+
+    With several codebooks each takes its own slice of D channels, in order, and learns alone.
+
+    A codebook learns in one of two ways. With `decay=None` it is a parameter that follows the
+    gradient of `codebook_loss`. With a decay it is a buffer that follows moving averages of
+    the vectors assigned to each code (appendix A.1), in training mode, on each forward pass:
+
+        N_i <- decay N_i + (1 - decay) n_i,   m_i <- decay m_i + (1 - decay) sum of z_e,
+        e_i = m_i / N_i.
+
+    Only N (`count`) and e (`codebook`) are stored. m is their product by definition, so it can
+    never fall out of step with them, whatever initialises or restarts a code. Under
+    `torch.distributed`, n, the sums and the replacement vectors are those of all processes,
+    which must all hold batches of the same size.
+
+    Codes that no vector chooses are left as they are, as in the paper, unless `restart_below`
+    is set: then each training pass first puts vectors of the batch, spread evenly over it, in
+    the place of the codes whose average use has fallen to that share of N / K or below. No
+    code has been used when training starts, so this also initialises the codebook from data.
+
+    Everything is computed in float32 or better, also under autocast. In eval mode nothing
+    changes.
+
+    Args:
+        num_codes: K, at least 1.
+        code_dim: D, at least 1.
+        commitment: beta of equation 3, at least 0; the paper uses 0.25.
+        decay: gamma of appendix A.1, in [0, 1), or None for a codebook that learns by gradient.
+        num_codebooks: C, at least 1.
+        restart_below: a share in [0, 1) of the uniform use N / K; None never replaces a code,
+            0 replaces only codes that were never used, which is initialisation from data.
+        generator: draws the first codebook, uniform in [-1/K, 1/K]; None is torch's default.
+
+    Attributes:
+        codebook: (K, D), or (C, K, D) with C > 1 codebooks.
+        count: (K,) or (C, K), the moving average of how many vectors a batch gives each code.
+
+    Raises:
+        TypeError, ValueError: for an argument outside its range.
+    """
+
+    def __init__(
+        self,
+        num_codes: int = 512,
+        code_dim: int = 64,
+        *,
+        commitment: float = 0.25,
+        decay: float | None = 0.99,
+        num_codebooks: int = 1,
+        restart_below: float | None = None,
+        generator: torch.Generator | None = None,
+    ):
+        super().__init__()
+        for name, value in [
+            ("num_codes", num_codes),
+            ("code_dim", code_dim),
+            ("num_codebooks", num_codebooks),
+        ]:
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise TypeError(f"{name} must be an int, got {value!r}")
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        if not 0 <= commitment < float("inf"):
+            raise ValueError(f"commitment must be finite and at least 0, got {commitment}")
+        for name, value in [("decay", decay), ("restart_below", restart_below)]:
+            if value is not None and not 0 <= value < 1:
+                raise ValueError(f"{name} must be None or in [0, 1), got {value}")
+        self.num_codes = num_codes
+        self.code_dim = code_dim
+        self.commitment = commitment
+        self.decay = decay
+        self.num_codebooks = num_codebooks
+        self.restart_below = restart_below
+
+        shape = (
+            (num_codes, code_dim) if num_codebooks == 1 else (num_codebooks, num_codes, code_dim)
+        )
+        codebook = torch.empty(shape).uniform_(-1 / num_codes, 1 / num_codes, generator=generator)
+        if decay is None:
+            self.codebook = nn.Parameter(codebook)
+        else:
+            self.register_buffer("codebook", codebook)
+        self.register_buffer("count", torch.zeros(shape[:-1]))
+        # Training passes so far: restarts begin at another row of the batch each time.
+        self.register_buffer("passes", torch.zeros((), dtype=torch.int64))
+
+    def extra_repr(self) -> str:
+        return (
+            f"num_codes={self.num_codes}, code_dim={self.code_dim}, "
+            f"commitment={self.commitment}, decay={self.decay}, "
+            f"num_codebooks={self.num_codebooks}, restart_below={self.restart_below}"
+        )
+
+    def forward(self, z_e: Tensor) -> QuantizerOutput:
+        """Quantizes z_e; in training mode also moves the EMA codebook and restarts codes.
+
+        Args:
+            z_e: (B, C * D, *spatial), floating point, with any number of spatial dimensions.
+
+        Raises:
+            TypeError: z_e is not floating point.
+            ValueError: z_e has another number of channels, fewer than two dimensions, no
+                elements, or a NaN or Inf in it (a RuntimeError inside `torch.compile`).
+        """
+        self._check_input(z_e)
+        with torch.autocast(z_e.device.type, enabled=False):
+            # (B, C * D, *spatial) -> (B, *spatial, C * D) -> (N, C, D): a row for each position.
+            dtype = torch.promote_types(self.codebook.dtype, torch.float32)
+            last = z_e.to(dtype).movedim(1, -1)
+            rows = last.reshape(-1, self.num_codebooks, self.code_dim)
+            codebooks = self.codebook.to(dtype).view(-1, self.num_codes, self.code_dim)
+
+            if self.training and self.restart_below is not None:
+                self._restart(rows.detach())
+            codes = torch.stack(
+                [
+                    nearest_codes(rows[:, c].detach(), codebooks[c].detach())
+                    for c in range(self.num_codebooks)
+                ],
+                dim=1,
+            )
+            first_rows = torch.arange(self.num_codebooks, device=codes.device) * self.num_codes
+            z_q = F.embedding(codes + first_rows, codebooks.flatten(0, 1))
+            if self.training:
+                self._track(rows.detach(), codes)
+
+            commitment_loss = F.mse_loss(rows, z_q.detach())
+            if self.decay is None:
+                codebook_loss = F.mse_loss(z_q, rows.detach())
+            else:
+                codebook_loss = torch.zeros_like(commitment_loss)
+            z_q = z_q.view(last.shape).movedim(-1, 1).to(z_e.dtype)
+            quantized = straight_through(z_e, z_q)
+
+        codes = codes.view(*last.shape[:-1], self.num_codebooks).movedim(-1, 1)
+        return QuantizerOutput(
+            quantized,
+            codes if self.num_codebooks > 1 else codes.squeeze(1),
+            codebook_loss,
+            commitment_loss,
+            codebook_loss + self.commitment * commitment_loss,
+        )
+
+    def lookup(self, codes: Tensor) -> Tensor:
+        """The vectors that codes stand for, in the shape of z_e.
+
+        Args:
+            codes: integers in [0, K) of shape (B, *spatial), or (B, C, *spatial) with C > 1
+                codebooks.
+
+        Returns:
+            (B, C * D, *spatial), of the codebook's dtype.
+
+        Raises:
+            TypeError: codes are not integers.
+            ValueError: a code is out of range, or the shape has no place for the codebooks.
+        """
+        if codes.dtype.is_floating_point or codes.dtype.is_complex or codes.dtype == torch.bool:
+            raise TypeError(f"codes must be integers, got {codes.dtype}")
+        if self.num_codebooks > 1 and (codes.ndim < 2 or codes.shape[1] != self.num_codebooks):
+            raise ValueError(
+                f"codes must have the shape (B, {self.num_codebooks}, *spatial) with "
+                f"{self.num_codebooks} codebooks, got {tuple(codes.shape)}"
+            )
+        if codes.ndim < 1:
+            raise ValueError("codes must have at least one dimension, the batch, got none")
+        codes = codes.long()
+        if codes.numel() and not torch.compiler.is_compiling():
+            low, high = (bound.item() for bound in torch.aminmax(codes))
+            if low < 0 or high >= self.num_codes:
+                raise ValueError(
+                    f"codes must lie in [0, {self.num_codes}), got values from {low} to {high}"
+                )
+        if self.num_codebooks == 1:
+            return F.embedding(codes, self.codebook).movedim(-1, 1)
+        parts = [F.embedding(codes[:, c], book) for c, book in enumerate(self.codebook)]
+        return torch.cat(parts, dim=-1).movedim(-1, 1)
+
+    def _check_input(self, z_e: Tensor) -> None:
+        channels = self.num_codebooks * self.code_dim
+        if not z_e.is_floating_point():
+            raise TypeError(f"z_e must be floating point, got {z_e.dtype}")
+        if z_e.ndim < 2 or z_e.shape[1] != channels:
+            raise ValueError(
+                f"z_e must have the shape (B, {channels}, *spatial) for {self.num_codebooks} "
+                f"codebook(s) of {self.code_dim} dimensions, got {tuple(z_e.shape)}"
+            )
+        if z_e.numel() == 0:
+            raise ValueError(f"z_e must not be empty, got the shape {tuple(z_e.shape)}")
+        # The smallest and the largest value are NaN if any value is.
+        low, high = torch.aminmax(z_e.detach())
+        finite = torch.isfinite(low) & torch.isfinite(high)
+        if torch.compiler.is_compiling():
+            # A Python branch on data would break the graph.
+            torch._assert_async(finite, "z_e contains NaN or Inf")
+        elif not finite:
+            bad = (~torch.isfinite(z_e)).sum().item()
+            raise ValueError(f"z_e contains NaN or Inf ({bad} of {z_e.numel()} values)")
+
+    @torch.no_grad()
+    def _restart(self, rows: Tensor) -> None:
+        """Puts rows of the batch in the place of unused codes, in place.
+
+        A replaced code starts with the uniform use N / K as its count. Where a batch has fewer
+        rows than there are codes to replace, the others wait for the next batch.
+        """
+        rank, world = _rank_and_world()
+        total = len(rows) * world
+        uniform = total / self.num_codes
+        stride = _coprime_stride(total)
+        for c in range(self.num_codebooks):
+            codebook, count = self._views(c)
+            dead = count <= self.restart_below * uniform
+            turn = dead.cumsum(0) - 1
+            dead &= turn < total
+            # The rows of all processes, one after another, as if they were one batch.
+            row = (turn * stride + self.passes) % total - rank * len(rows)
+            here = dead & (row >= 0) & (row < len(rows))
+            fresh = rows[row.clamp(0, len(rows) - 1), c] * here[:, None]
+            if world > 1:
+                dist.all_reduce(fresh)
+            codebook.copy_(torch.where(dead[:, None], fresh.to(codebook.dtype), codebook))
+            count.copy_(torch.where(dead, uniform, count))
+
+    @torch.no_grad()
+    def _track(self, rows: Tensor, codes: Tensor) -> None:
+        """The EMA step of appendix A.1, in place; a gradient codebook has only its use tracked."""
+        world = _rank_and_world()[1]
+        decay = _GRADIENT_COUNT_DECAY if self.decay is None else self.decay
+        self.passes += 1
+        for c in range(self.num_codebooks):
+            codebook, count = self._views(c)
+            ones = rows.new_ones(len(rows))
+            used = rows.new_zeros(self.num_codes).index_add_(0, codes[:, c], ones)
+            if world > 1:
+                dist.all_reduce(used)
+            count.mul_(decay).add_(used, alpha=1 - decay)
+            if self.decay is None:
+                continue
+            sums = torch.zeros_like(codebook, dtype=rows.dtype)
+            sums.index_add_(0, codes[:, c], rows[:, c])
+            if world > 1:
+                dist.all_reduce(sums)
+            # m / N after the step, written as a move: (1 - decay) (sum - n e) / N. A code that
+            # no vector chose has m and N shrink alike, so it stays, whatever its count.
+            shift = (1 - decay) * (sums - used[:, None] * codebook) / count[:, None]
+            codebook.add_(torch.where(used[:, None] > 0, shift, 0).to(codebook.dtype))
+
+    def _views(self, index: int) -> tuple[Tensor, Tensor]:
+        """Codebook and count number `index`, as views that write through."""
+        if self.num_codebooks == 1:
+            return self.codebook.detach(), self.count
+        return self.codebook.detach()[index], self.count[index]
+
+
+def _rank_and_world() -> tuple[int, int]:
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank(), dist.get_world_size()
+    return 0, 1
+
+
+def _coprime_stride(total: int) -> int:
+    """A step that visits all of `total` rows and spreads any few of them evenly.
+
+    Steps of the golden section are the most even ones; to visit every row the step and the
+    total may share no factor.
+    """
+    stride = max(1, round(total * (math.sqrt(5) - 1) / 2))
+    while math.gcd(stride, total) != 1:
+        stride += 1
+    return stride
