@@ -1,0 +1,108 @@
+"""Runs notebooks in place and stores them clean: `make notebooks`.
+
+    python tools/notebooks.py                        # every notebook of the book
+    python tools/notebooks.py book/01_quantizer.ipynb
+
+A notebook is written only when all its cells ran: after an error, or with something on stderr that
+is no progress bar, the old file stays and the exit status is 1. Stored are the outputs, never
+widgets, times, versions of Python or random cell ids, so that a second run on the same machine
+changes nothing but what a cell computes.
+"""
+
+import argparse
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+from bootstrap import ROOT, name_cells, put
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+PROGRESS = re.compile(r"\r|\d+%\||\d+it \[|^\s*$")
+
+
+class NotStoredError(Exception):
+    """What keeps a notebook from being stored."""
+
+
+def run(path: Path, seconds: float) -> float:
+    """Executes one notebook and stores it; returns the minutes it took."""
+    notebook = nbformat.read(path, as_version=4)
+    put(notebook)
+    start = time.perf_counter()
+    client = NotebookClient(
+        notebook,
+        timeout=seconds,
+        kernel_name="python3",
+        record_timing=False,
+        store_widget_state=False,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(path.parent)}},
+    )
+    try:
+        client.execute()
+    except CellTimeoutError:
+        raise NotStoredError(f"a cell took more than {seconds:.0f} s") from None
+    except DeadKernelError:
+        raise NotStoredError("the kernel died (out of memory?)") from None
+    except CellExecutionError as error:
+        raise NotStoredError(f"a cell failed\n{error}") from None
+    minutes = (time.perf_counter() - start) / 60
+    clean(notebook)
+    text = nbformat.writes(notebook)
+    partial = path.with_suffix(".partial")
+    partial.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
+    os.replace(partial, path)
+    return minutes
+
+
+def clean(notebook: nbformat.NotebookNode) -> None:
+    """Takes out of an executed notebook what should not be stored."""
+    name_cells(notebook)
+    notebook.nbformat_minor = 5
+    notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    for cell in notebook.cells:
+        cell.metadata = {k: v for k, v in cell.metadata.items() if k in ("tags", "mystnb")}
+        cell.pop("attachments", None)
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if keep(output, cell)]
+
+
+def keep(output: nbformat.NotebookNode, cell: nbformat.NotebookNode) -> bool:
+    """Whether an output is stored: no widget, no progress bar; any other stderr is refused."""
+    if output.output_type in ("display_data", "execute_result"):
+        output.metadata = {}
+        return WIDGET not in output.data
+    if output.output_type == "stream" and output.name == "stderr":
+        lines = [line for line in output.text.split("\n") if not PROGRESS.search(line)]
+        if lines:
+            raise NotStoredError(f"a cell writes to stderr\n{cell.source}\n---\n{lines[0]}")
+        return False
+    return True
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Run notebooks in place and store them clean.")
+    parser.add_argument("notebook", nargs="*", type=Path, help="default: every book/*.ipynb")
+    parser.add_argument("--timeout", type=float, default=600, help="seconds a cell may take")
+    arguments = parser.parse_args()
+    failed = 0
+    for path in arguments.notebook or sorted((ROOT / "book").glob("*.ipynb")):
+        print(f"{path.name}: ", end="", flush=True)
+        try:
+            minutes = run(path.resolve(), arguments.timeout)
+            print(f"{minutes:.1f} min, {path.stat().st_size / 1e6:.2f} MB")
+        except (NotStoredError, FileNotFoundError) as error:
+            print(f"not stored: {error}")
+            failed = 1
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
