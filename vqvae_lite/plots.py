@@ -1,0 +1,101 @@
+"""How the book's still figures look, and the few pictures that several chapters draw."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# Okabe and Ito's palette, told apart by colour-blind readers too.
+COLORS = {
+    "blue": "#0072B2",
+    "orange": "#E69F00",
+    "green": "#009E73",
+    "vermilion": "#D55E00",
+    "sky": "#56B4E9",
+    "purple": "#CC79A7",
+    "yellow": "#F0E442",
+    "black": "#000000",
+}
+
+
+def style() -> None:
+    """Sets matplotlib to the book's style: white ground, Okabe-Ito colours, quiet axes."""
+    plt.rcParams.update(
+        {
+            "figure.figsize": (7.0, 4.0),
+            "figure.dpi": 110,
+            "figure.facecolor": "white",
+            "figure.constrained_layout.use": True,
+            "savefig.dpi": 110,
+            "savefig.facecolor": "white",
+            "axes.prop_cycle": cycler(color=list(COLORS.values())),
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlesize": 11,
+            "axes.titlelocation": "left",
+            "axes.labelsize": 10,
+            "xtick.labelsize": 9,
+            "ytick.labelsize": 9,
+            "legend.fontsize": 9,
+            "legend.frameon": False,
+            "lines.linewidth": 1.8,
+            "font.family": "DejaVu Sans",
+            "image.interpolation": "nearest",
+            "image.cmap": "viridis",
+        }
+    )
+
+
+def image_grid(
+    images: Any,
+    columns: int,
+    *,
+    titles: Sequence[str] = (),
+    row_labels: Sequence[str] = (),
+    size: float = 1.2,
+) -> Figure:
+    """Pictures in rows of `columns`, left to right, top to bottom.
+
+    Args:
+        images: (N, 3, H, W) uint8, a tensor or array.
+        columns: pictures in a row.
+        titles: one above each picture, in order; missing ones are blank.
+        row_labels: one at the left of each row; missing ones are blank.
+        size: the width of a picture in inches.
+
+    Raises:
+        ValueError: another shape or dtype, or `columns` below 1.
+    """
+    images = np.asarray(images)
+    if images.ndim != 4 or images.shape[1] != 3 or images.dtype != np.uint8:
+        raise ValueError(
+            f"images must be (N, 3, H, W) uint8, got {images.shape} of dtype {images.dtype}"
+        )
+    if columns < 1:
+        raise ValueError(f"columns must be at least 1, got {columns}")
+    rows = -(-len(images) // columns)
+    height = size * images.shape[2] / images.shape[3] + (0.25 if titles else 0)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(size * columns, height * rows), squeeze=False
+    )
+    for axis in axes.flat:
+        bare(axis)
+        axis.spines[:].set_visible(False)
+    for axis, image in zip(axes.flat, images, strict=False):
+        axis.imshow(image.transpose(1, 2, 0))
+    for axis, title in zip(axes.flat, titles, strict=False):
+        axis.set_title(title, fontsize=9, loc="center")
+    for axis, label in zip(axes[:, 0], row_labels, strict=False):
+        axis.set_ylabel(label, fontsize=9)
+    return figure
+
+
+def bare(axis: Axes) -> Axes:
+    """An axis without ticks, for pictures and maps that have no units."""
+    axis.set_xticks([])
+    axis.set_yticks([])
+    return axis

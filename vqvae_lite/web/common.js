@@ -1,0 +1,198 @@
+// What every interactive figure shares: its data, the reader's theme, the iframe's height, and
+// the few parts that mouse, touch and keyboard all work on. A figure's own script uses only VQ.
+const VQ = (function () {
+  "use strict";
+  const page = document.documentElement;
+  const SVG_TAGS = new Set(
+    ("svg g path line polyline polygon rect circle ellipse text tspan title defs marker clipPath " +
+      "image").split(" "));
+
+  // el("circle", {r: 5, class: "code"}, child, "text"): an HTML or SVG element.
+  // A function as attribute value becomes a listener: {click: act}.
+  function el(tag, attributes = {}, ...children) {
+    const node = SVG_TAGS.has(tag)
+      ? document.createElementNS("http://www.w3.org/2000/svg", tag)
+      : document.createElement(tag);
+    set(node, attributes);
+    node.append(...children);
+    return node;
+  }
+
+  function set(node, attributes) {
+    for (const [name, value] of Object.entries(attributes)) {
+      if (typeof value === "function") node.addEventListener(name, value);
+      else if (value === null || value === false) node.removeAttribute(name);
+      else node.setAttribute(name, value === true ? "" : value);
+    }
+    return node;
+  }
+
+  // A short text that changes whenever the figure does, for tests and for curious readers.
+  function state(text) {
+    page.dataset.state = text;
+  }
+
+  // Says a sentence to screen readers once the reader pauses, so that a drag is not a torrent.
+  let waiting = null;
+  function announce(sentence) {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      document.getElementById("announcer").textContent = sentence;
+    }, 400);
+  }
+
+  function button(text, act) {
+    return el("button", { type: "button", click: act }, text);
+  }
+
+  // A labelled range input with its value beside it. `show` turns a value into its text.
+  // Returns the label; its .input is the range, its .refresh() rereads a value set by script.
+  function slider({ label, id, min, max, step = 1, value, show = String, act }) {
+    const input = el("input", { type: "range", id, min, max, step });
+    const output = el("output", { for: id });
+    const refresh = () => {
+      output.textContent = show(Number(input.value));
+      input.setAttribute("aria-valuetext", show(Number(input.value)));
+    };
+    input.value = value;
+    refresh();
+    input.addEventListener("input", () => {
+      refresh();
+      act(Number(input.value));
+    });
+    return Object.assign(el("label", { class: "slider" }, el("span", {}, label), input, output), {
+      input, refresh,
+    });
+  }
+
+  // Dragging by mouse, pen or finger. act(u, v) gets the place in `frame` as fractions of its
+  // width and height; start() is called when the handle is taken.
+  function drag(handle, frame, act, start = () => {}) {
+    handle.style.touchAction = "none"; // or a finger would scroll the page instead
+    let box = null;
+    handle.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      box = frame.getBoundingClientRect();
+      handle.setPointerCapture(event.pointerId);
+      start();
+    });
+    handle.addEventListener("pointermove", (event) => {
+      if (!box) return;
+      act((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
+    });
+    for (const end of ["pointerup", "pointercancel"]) {
+      handle.addEventListener(end, () => { box = null; });
+    }
+  }
+
+  // Arrow keys on a focused element: act(dx, dy, big), dy upwards, big with Shift.
+  const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+  function arrowKeys(node, act) {
+    node.addEventListener("keydown", (event) => {
+      const step = STEPS[event.key];
+      if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      act(step[0], step[1], event.shiftKey);
+    });
+  }
+
+  // scale([0, 1], [40, 600]) maps numbers linearly; .invert maps back.
+  function scale([a, b], [c, d]) {
+    const map = (x) => c + ((x - a) * (d - c)) / (b - a);
+    map.invert = (y) => a + ((y - c) * (b - a)) / (d - c);
+    return map;
+  }
+
+  // What `pack` wrote, as {shape, values}; values is a typed array (float16 becomes float32).
+  function unpack({ dtype, shape, base64 }) {
+    const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+    const types = {
+      uint8: Uint8Array, int16: Int16Array, int32: Int32Array,
+      float16: Uint16Array, float32: Float32Array,
+    };
+    const values = new types[dtype](bytes.buffer);
+    return { shape, values: dtype === "float16" ? Float32Array.from(values, fromHalf) : values };
+  }
+
+  function fromHalf(bits) {
+    const sign = bits >> 15 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
+    if (exponent === 0) return sign * fraction * 2 ** -24;
+    if (exponent === 31) return fraction ? NaN : sign * Infinity;
+    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+  }
+
+  // Draws pixels (height x width x 3, 0 to 255, row by row) on a canvas, one by one.
+  function paint(canvas, pixels, width, height) {
+    canvas.width = width;
+    canvas.height = height;
+    const context = canvas.getContext("2d");
+    const image = context.createImageData(width, height);
+    for (let i = 0; i < width * height; i++) {
+      for (let c = 0; c < 3; c++) image.data[4 * i + c] = pixels[3 * i + c];
+      image.data[4 * i + 3] = 255;
+    }
+    context.putImageData(image, 0, 0);
+    return canvas;
+  }
+
+  // A colour of common.css in the theme of the moment, for a canvas: color("ink").
+  function color(name) {
+    return getComputedStyle(page).getPropertyValue("--" + name).trim();
+  }
+
+  // The theme: the book's, JupyterLab's or Colab's where the page around may be read, else the
+  // system's.
+  const systemDark = window.matchMedia("(prefers-color-scheme: dark)");
+  const host = (() => {
+    try {
+      return window.parent === window ? null : window.parent.document;
+    } catch (error) {
+      return null; // the page around comes from another origin
+    }
+  })();
+  const themeActs = [];
+
+  function hostTheme() {
+    const root = host && host.documentElement;
+    if (root && ["light", "dark"].includes(root.dataset.theme)) return root.dataset.theme;
+    if (root && host.body.dataset.jpThemeLight) {
+      return host.body.dataset.jpThemeLight === "true" ? "light" : "dark";
+    }
+    if (root && root.getAttribute("theme")) return root.getAttribute("theme");
+    return systemDark.matches ? "dark" : "light";
+  }
+
+  function followTheme() {
+    const theme = hostTheme();
+    if (page.dataset.theme === theme) return;
+    page.dataset.theme = theme;
+    themeActs.forEach((act) => act());
+  }
+
+  // act() runs whenever the theme changes; only a canvas needs it, CSS follows by itself.
+  function onTheme(act) {
+    themeActs.push(act);
+  }
+
+  followTheme();
+  systemDark.addEventListener("change", followTheme);
+  if (host) {
+    const watched = { attributes: true, attributeFilter: ["data-theme", "data-jp-theme-light", "theme"] };
+    const observer = new MutationObserver(followTheme);
+    observer.observe(host.documentElement, watched);
+    observer.observe(host.body, watched);
+  }
+
+  // The iframe is as high as its page, where the page may reach it.
+  if (host && window.frameElement) {
+    new ResizeObserver(() => {
+      window.frameElement.style.height = Math.ceil(document.body.getBoundingClientRect().height) + "px";
+    }).observe(document.body);
+  }
+
+  return {
+    data: JSON.parse(document.getElementById("data").textContent),
+    root: document.getElementById("figure"),
+    el, set, state, announce, button, slider, drag, arrowKeys, scale, unpack, paint, color, onTheme,
+  };
+})();
