@@ -1,4 +1,4 @@
-"""The vector quantizer: nearest codes, the straight-through gradient, and two ways to learn a codebook.
+"""The vector quantizer: nearest codes, the straight-through gradient, two ways to learn.
 
 Source: van den Oord, Vinyals and Kavukcuoglu, "Neural Discrete Representation Learning"
 (NIPS 2017), section 3.1 (the discrete latents), 3.2 (the losses) and appendix A.1 (EMA).
@@ -202,23 +202,11 @@ class VectorQuantizer(nn.Module):
         """
         self._check_input(z_e)
         with torch.autocast(z_e.device.type, enabled=False):
-            # (B, C * D, *spatial) -> (B, *spatial, C * D) -> (N, C, D): a row for each position.
-            dtype = torch.promote_types(self.codebook.dtype, torch.float32)
-            last = z_e.to(dtype).movedim(1, -1)
-            rows = last.reshape(-1, self.num_codebooks, self.code_dim)
-            codebooks = self.codebook.to(dtype).view(-1, self.num_codes, self.code_dim)
-
+            rows = self._rows(z_e)
             if self.training and self.restart_below is not None:
                 self._restart(rows.detach())
-            codes = torch.stack(
-                [
-                    nearest_codes(rows[:, c].detach(), codebooks[c].detach())
-                    for c in range(self.num_codebooks)
-                ],
-                dim=1,
-            )
-            first_rows = torch.arange(self.num_codebooks, device=codes.device) * self.num_codes
-            z_q = F.embedding(codes + first_rows, codebooks.flatten(0, 1))
+            codes = self._nearest(rows.detach())
+            z_q = self._gather(codes, rows.dtype)
             if self.training:
                 self._track(rows.detach(), codes)
 
@@ -227,17 +215,30 @@ class VectorQuantizer(nn.Module):
                 codebook_loss = F.mse_loss(z_q, rows.detach())
             else:
                 codebook_loss = torch.zeros_like(commitment_loss)
-            z_q = z_q.view(last.shape).movedim(-1, 1).to(z_e.dtype)
+            grid = z_e.movedim(1, -1).shape
+            z_q = z_q.view(grid).movedim(-1, 1).to(z_e.dtype)
             quantized = straight_through(z_e, z_q)
 
-        codes = codes.view(*last.shape[:-1], self.num_codebooks).movedim(-1, 1)
         return QuantizerOutput(
             quantized,
-            codes if self.num_codebooks > 1 else codes.squeeze(1),
+            self._as_grid(codes, z_e),
             codebook_loss,
             commitment_loss,
             codebook_loss + self.commitment * commitment_loss,
         )
+
+    @torch.no_grad()
+    def encode(self, z_e: Tensor) -> Tensor:
+        """The codes of z_e alone, as `forward` gives them in eval mode; changes nothing.
+
+        Args and errors are those of `forward`.
+
+        Returns:
+            int64, (B, *spatial), or (B, C, *spatial) with C > 1 codebooks.
+        """
+        self._check_input(z_e)
+        with torch.autocast(z_e.device.type, enabled=False):
+            return self._as_grid(self._nearest(self._rows(z_e)), z_e)
 
     def lookup(self, codes: Tensor) -> Tensor:
         """The vectors that codes stand for, in the shape of z_e.
@@ -269,10 +270,30 @@ class VectorQuantizer(nn.Module):
                 raise ValueError(
                     f"codes must lie in [0, {self.num_codes}), got values from {low} to {high}"
                 )
-        if self.num_codebooks == 1:
-            return F.embedding(codes, self.codebook).movedim(-1, 1)
-        parts = [F.embedding(codes[:, c], book) for c, book in enumerate(self.codebook)]
-        return torch.cat(parts, dim=-1).movedim(-1, 1)
+        last = codes.movedim(1, -1) if self.num_codebooks > 1 else codes.unsqueeze(-1)
+        vectors = self._gather(last, self.codebook.dtype)
+        return vectors.flatten(-2).movedim(-1, 1)
+
+    def _rows(self, z_e: Tensor) -> Tensor:
+        """(B, C * D, *spatial) -> (B, *spatial, C * D) -> (N, C, D): a row for each position."""
+        dtype = torch.promote_types(self.codebook.dtype, torch.float32)
+        last = z_e.to(dtype).movedim(1, -1)
+        return last.reshape(-1, self.num_codebooks, self.code_dim)
+
+    def _nearest(self, rows: Tensor) -> Tensor:
+        """(N, C, D) -> codes (N, C)."""
+        books = self.codebook.detach().to(rows.dtype).view(-1, self.num_codes, self.code_dim)
+        return torch.stack([nearest_codes(rows[:, c], book) for c, book in enumerate(books)], 1)
+
+    def _gather(self, codes: Tensor, dtype: torch.dtype) -> Tensor:
+        """(..., C) -> (..., C, D), by one lookup in the codebooks laid end to end."""
+        starts = torch.arange(self.num_codebooks, device=codes.device) * self.num_codes
+        return F.embedding(codes + starts, self.codebook.to(dtype).view(-1, self.code_dim))
+
+    def _as_grid(self, codes: Tensor, z_e: Tensor) -> Tensor:
+        """(N, C) -> (B, *spatial), or (B, C, *spatial) with several codebooks."""
+        grid = codes.view(z_e.shape[0], *z_e.shape[2:], self.num_codebooks).movedim(-1, 1)
+        return grid if self.num_codebooks > 1 else grid.squeeze(1)
 
     def _check_input(self, z_e: Tensor) -> None:
         channels = self.num_codebooks * self.code_dim

@@ -1,0 +1,144 @@
+"""What is measured: use of the codes, fidelity of the images, size of the code."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class CodeUsage:
+    """Counts codes over a whole epoch.
+
+    Perplexity and the share of codes used depend on how many codes are counted: one batch of
+    64 latents cannot use 512 codes. So they belong to a data set, not to a batch.
+
+    Args:
+        num_codes: K.
+        num_codebooks: C.
+
+    Attributes:
+        counts: int64 (C, K), how often each code was chosen so far.
+    """
+
+    def __init__(self, num_codes: int, num_codebooks: int = 1):
+        self.counts = torch.zeros(num_codebooks, num_codes, dtype=torch.int64)
+
+    def update(self, codes: Tensor) -> None:
+        """Adds codes of shape (B, *spatial), or (B, C, *spatial) with C > 1 codebooks.
+
+        Raises:
+            ValueError: a code is out of range, or the shape has no place for the codebooks.
+        """
+        num_codebooks, num_codes = self.counts.shape
+        codes = codes.detach().cpu()
+        if num_codebooks > 1 and (codes.ndim < 2 or codes.shape[1] != num_codebooks):
+            raise ValueError(
+                f"codes must have the shape (B, {num_codebooks}, *spatial), "
+                f"got {tuple(codes.shape)}"
+            )
+        if codes.numel() and (codes.min() < 0 or codes.max() >= num_codes):
+            raise ValueError(
+                f"codes must lie in [0, {num_codes}), "
+                f"got values from {codes.min()} to {codes.max()}"
+            )
+        rows = codes.movedim(1, 0) if num_codebooks > 1 else codes[None]
+        for counts, row in zip(self.counts, rows, strict=True):
+            counts += torch.bincount(row.flatten(), minlength=num_codes)
+
+    @property
+    def perplexity(self) -> float:
+        """The exponential of the codes' entropy, in [1, K]; the geometric mean over codebooks.
+
+        Raises:
+            ValueError: nothing was counted yet.
+        """
+        self._check_counted()
+        p = self.counts.double() / self.counts.sum(1, keepdim=True)
+        return torch.special.entr(p).sum(1).mean().exp().item()
+
+    @property
+    def fraction_used(self) -> float:
+        """The share of codes chosen at least once, in (0, 1], over all codebooks."""
+        self._check_counted()
+        return (self.counts > 0).double().mean().item()
+
+    def _check_counted(self) -> None:
+        if not self.counts.any():
+            raise ValueError("no codes were counted yet: call update(codes) first")
+
+
+def psnr(images: Tensor, references: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio of each image, in dB; infinite where nothing differs.
+
+    Args:
+        images: uint8 (N, C, H, W).
+        references: the same shape.
+
+    Returns:
+        (N,) float64: 10 log10(255^2 / mean squared error).
+    """
+    _check_pair(images, references)
+    error = (images.double() - references.double()).square().flatten(1).mean(1)
+    return 10 * torch.log10(255**2 / error)
+
+
+def ssim(images: Tensor, references: Tensor) -> Tensor:
+    """Structural similarity of each image, at most 1 (Wang, Bovik, Sheikh, Simoncelli 2004).
+
+    The published settings: a Gaussian window of 11 pixels and sigma 1.5, K1 = 0.01, K2 = 0.03,
+    only where the window lies inside the image; each channel by itself, then the mean.
+
+    Args:
+        images: uint8 (N, C, H, W), H and W at least 11.
+        references: the same shape.
+
+    Returns:
+        (N,) float64.
+    """
+    _check_pair(images, references)
+    if min(images.shape[2:]) < 11:
+        raise ValueError(f"images must be at least 11 x 11, got {tuple(images.shape)}")
+    offsets = torch.arange(-5, 6, dtype=torch.float64)
+    window = torch.exp(-(offsets**2) / (2 * 1.5**2))
+    window /= window.sum()
+
+    def blur(x: Tensor) -> Tensor:
+        return F.conv2d(F.conv2d(x, window.view(1, 1, 1, -1)), window.view(1, 1, -1, 1))
+
+    count = len(images)
+    x = images.cpu().double().flatten(0, 1)[:, None]
+    y = references.cpu().double().flatten(0, 1)[:, None]
+    mean_x, mean_y = blur(x), blur(y)
+    var_x = blur(x * x) - mean_x**2
+    var_y = blur(y * y) - mean_y**2
+    covariance = blur(x * y) - mean_x * mean_y
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
+    structure = (2 * covariance + c2) / (var_x + var_y + c2)
+    return (luminance * structure).view(count, -1).mean(1)
+
+
+def compressed_bits(num_latents: int, num_codes: int) -> float:
+    """Bits of an image's codes under the uniform prior: N log2 K (section 3.2).
+
+    Args:
+        num_latents: N, the latents of all codebooks together.
+        num_codes: K.
+    """
+    if num_latents < 1 or num_codes < 1:
+        raise ValueError(f"expected at least 1 latent and 1 code, got {num_latents}, {num_codes}")
+    return num_latents * math.log2(num_codes)
+
+
+def _check_pair(images: Tensor, references: Tensor) -> None:
+    for name, value in [("images", images), ("references", references)]:
+        if value.dtype != torch.uint8:
+            raise TypeError(f"{name} must be uint8, got {value.dtype}")
+        if value.ndim != 4 or not value.numel():
+            raise ValueError(f"{name} must be a (N, C, H, W) batch, got {tuple(value.shape)}")
+    if images.shape != references.shape:
+        raise ValueError(
+            f"images and references must have one shape, "
+            f"got {tuple(images.shape)} and {tuple(references.shape)}"
+        )

@@ -1,0 +1,127 @@
+"""The paper's encoder and decoder (section 4.1): strided convolutions and residual blocks."""
+
+from itertools import pairwise
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def check_positive_int(**arguments: int) -> None:
+    """Raises TypeError or ValueError, naming the argument, unless each is an int of at least 1."""
+    for name, value in arguments.items():
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise TypeError(f"{name} must be an int, got {value!r}")
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
+
+
+class ResidualBlock(nn.Module):
+    """x + conv1x1(ReLU(conv3x3(ReLU(x)))): "ReLU, 3x3 conv, ReLU, 1x1 conv" of section 4.1.
+
+    The first ReLU is not in place: it would turn the x of the sum into ReLU(x).
+
+    Args:
+        width: channels of the input, the output and between.
+    """
+
+    def __init__(self, width: int):
+        super().__init__()
+        check_positive_int(width=width)
+        self.conv3x3 = nn.Conv2d(width, width, 3, padding=1)
+        self.conv1x1 = nn.Conv2d(width, width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv1x1(F.relu(self.conv3x3(F.relu(x))))
+
+
+class Encoder(nn.Module):
+    """Halves height and width `num_halvings` times: (B, C, H, W) to (B, out, H / 2^n, W / 2^n).
+
+    Each halving is a 4x4 convolution of stride 2 with a ReLU between two of them; then come the
+    residual blocks, and a 1x1 convolution to the dimensions of the codes.
+
+    Args:
+        in_channels: channels of the image.
+        width: channels of every hidden layer; 256 in the paper.
+        out_channels: channels of z_e, num_codebooks * code_dim.
+        num_halvings: 2 in the paper's image models.
+        num_residual: 2 in the paper.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        width: int,
+        out_channels: int,
+        num_halvings: int = 2,
+        num_residual: int = 2,
+    ):
+        super().__init__()
+        check_positive_int(
+            in_channels=in_channels,
+            width=width,
+            out_channels=out_channels,
+            num_halvings=num_halvings,
+            num_residual=num_residual,
+        )
+        channels = [in_channels] + [width] * num_halvings
+        self.halvings = nn.ModuleList(
+            nn.Conv2d(before, after, 4, stride=2, padding=1) for before, after in pairwise(channels)
+        )
+        self.residuals = nn.ModuleList(ResidualBlock(width) for _ in range(num_residual))
+        self.to_codes = nn.Conv2d(width, out_channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for index, halving in enumerate(self.halvings):
+            # A residual block begins with its own ReLU, so the last halving needs none.
+            x = halving(F.relu(x)) if index else halving(x)
+        for residual in self.residuals:
+            x = residual(x)
+        return self.to_codes(F.relu(x))
+
+
+class Decoder(nn.Module):
+    """The mirror of `Encoder`: (B, in, h, w) to (B, out, h * 2^n, w * 2^n).
+
+    A 3x3 convolution from the codes, the residual blocks, then a 4x4 transposed convolution of
+    stride 2 for each doubling, with ReLUs before them.
+
+    Args:
+        in_channels: channels of the quantized vectors, num_codebooks * code_dim.
+        width: channels of every hidden layer.
+        out_channels: channels of the image, or of the parameters of its distribution.
+        num_halvings: how often the encoder halved.
+        num_residual: 2 in the paper.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        width: int,
+        out_channels: int,
+        num_halvings: int = 2,
+        num_residual: int = 2,
+    ):
+        super().__init__()
+        check_positive_int(
+            in_channels=in_channels,
+            width=width,
+            out_channels=out_channels,
+            num_halvings=num_halvings,
+            num_residual=num_residual,
+        )
+        self.from_codes = nn.Conv2d(in_channels, width, 3, padding=1)
+        self.residuals = nn.ModuleList(ResidualBlock(width) for _ in range(num_residual))
+        channels = [width] * num_halvings + [out_channels]
+        self.doublings = nn.ModuleList(
+            nn.ConvTranspose2d(before, after, 4, stride=2, padding=1)
+            for before, after in pairwise(channels)
+        )
+
+    def forward(self, z_q: Tensor) -> Tensor:
+        x = self.from_codes(z_q)
+        for residual in self.residuals:
+            x = residual(x)
+        for doubling in self.doublings:
+            x = doubling(F.relu(x))
+        return x
