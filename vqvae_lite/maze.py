@@ -1,0 +1,118 @@
+"""The maze data set: first-person walks through random mazes, with actions and poses.
+
+It stands in for the DeepMind Lab frames of the paper (section 4.2 and 4.4). `data/maze/README.md`
+says what it is and how it was made.
+"""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+
+from vqvae_lite.images import data_root
+
+ACTIONS = ("forward", "left", "right")
+SPLITS = ("train", "validation", "test")
+SIZE = 84  # pixels along each side of a frame
+
+_CHECKOUT = Path(__file__).resolve().parents[1]
+_SUMMARY = "maze.json"  # written last: where it stands, all the rest does
+
+
+class Maze(NamedTuple):
+    """N frames in the order of the walks, with what belongs to each.
+
+    Frames of one maze are neighbours and form one unbroken walk, so `maze` is the episode too.
+
+    Attributes:
+        frames: uint8 (N, 3, 84, 84), RGB.
+        actions: uint8 (N,), an index into `ACTIONS`: what was done between frame t and frame
+            t + 1 of the same maze. The last action of a walk leads to no frame.
+        poses: float32 (N, 3), x and y in map units (a cell of the maze is 128 wide) and the angle
+            in degrees, in [0, 360), which grows when turning left.
+        maze: int64 (N,), the number of the maze. No maze is in two splits.
+    """
+
+    frames: torch.Tensor
+    actions: torch.Tensor
+    poses: torch.Tensor
+    maze: torch.Tensor
+
+
+def load_maze(split: str, root: str | Path | None = None) -> Maze:
+    """Read one split of the maze data; decodes that split alone.
+
+    Args:
+        split: "train", "validation" or "test".
+        root: the folder with the data. By default `data/maze` of the checkout that this package
+            stands in, or else the folder `maze` under `data_root()`.
+
+    Raises:
+        ValueError: the split has another name, or a file holds something else than it should.
+        FileNotFoundError: the data, or one of its files, is not there.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"split must be one of {', '.join(SPLITS)}; got {split!r}")
+    folder = _find_folder(root)
+    summary = json.loads((folder / _SUMMARY).read_text())
+    with np.load(folder / "walks.npz") as walks:
+        actions, poses = walks["actions"], walks["poses"]
+    ids = summary["splits"][split]
+    length = summary["frames_per_maze"]
+    frames = torch.empty((len(ids), length, 3, SIZE, SIZE), dtype=torch.uint8)
+    for walk, number in zip(frames, ids, strict=True):
+        path = folder / f"maze_{number:03d}.avif"
+        decoded = read_frames(path)
+        if decoded.shape != (length, SIZE, SIZE, 3):
+            raise ValueError(
+                f"{path} should hold {length} frames of {SIZE}x{SIZE}; it holds "
+                f"{len(decoded)} of {decoded.shape[2]}x{decoded.shape[1]}"
+            )
+        walk.copy_(torch.from_numpy(decoded).permute(0, 3, 1, 2))
+    return Maze(
+        frames=frames.flatten(0, 1),
+        actions=torch.from_numpy(actions[ids]).flatten(),
+        poses=torch.from_numpy(poses[ids]).flatten(0, 1),
+        maze=torch.tensor(ids).repeat_interleave(length),
+    )
+
+
+def read_frames(path: str | Path) -> np.ndarray:
+    """Decode every frame of an image sequence into a uint8 array (frames, height, width, 3), RGB.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it cannot be decoded.
+    """
+    try:
+        with Image.open(path) as sequence:
+            frames = []
+            for index in range(getattr(sequence, "n_frames", 1)):
+                sequence.seek(index)
+                frames.append(np.asarray(sequence.convert("RGB")))
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path} is missing; `make data` makes it again") from None
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"{path} cannot be decoded ({error}); AVIF needs Pillow 11.3 or newer, "
+            "and `make data` makes the file again"
+        ) from error
+    return np.stack(frames)
+
+
+def _find_folder(root: str | Path | None) -> Path:
+    places = (
+        [Path(root)] if root is not None else [_CHECKOUT / "data" / "maze", data_root() / "maze"]
+    )
+    for folder in places:
+        if (folder / _SUMMARY).is_file():
+            return folder
+    looked = " and ".join(str(folder / _SUMMARY) for folder in places)
+    raise FileNotFoundError(
+        f"no maze data: looked for {looked}. The data ships with the book's repository in "
+        "data/maze: run inside a clone of it, pass root=FOLDER, or make the data with "
+        "`python data/maze/make_maze.py --out FOLDER`"
+    )
