@@ -10,7 +10,6 @@ changes nothing but what a cell computes.
 """
 
 import argparse
-import os
 import re
 import sys
 import time
@@ -20,7 +19,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from bootstrap import ROOT, name_cells, put
+import notebook_file
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -34,7 +33,7 @@ class NotStoredError(Exception):
 def run(path: Path, seconds: float) -> float:
     """Executes one notebook and stores it; returns the minutes it took."""
     notebook = nbformat.read(path, as_version=4)
-    put(notebook)
+    notebook_file.put(notebook, notebook_file.source())
     start = time.perf_counter()
     client = NotebookClient(
         notebook,
@@ -55,16 +54,13 @@ def run(path: Path, seconds: float) -> float:
         raise NotStoredError(f"a cell failed\n{error}") from None
     minutes = (time.perf_counter() - start) / 60
     clean(notebook)
-    text = nbformat.writes(notebook)
-    partial = path.with_suffix(".partial")
-    partial.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    notebook_file.write(notebook, path)
     return minutes
 
 
 def clean(notebook: nbformat.NotebookNode) -> None:
     """Takes out of an executed notebook what should not be stored."""
-    name_cells(notebook)
+    notebook_file.name_cells(notebook)
     notebook.nbformat_minor = 5
     notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
     for cell in notebook.cells:
@@ -93,7 +89,7 @@ def main() -> int:
     parser.add_argument("--timeout", type=float, default=600, help="seconds a cell may take")
     arguments = parser.parse_args()
     failed = 0
-    for path in arguments.notebook or sorted((ROOT / "book").glob("*.ipynb")):
+    for path in arguments.notebook or sorted((notebook_file.ROOT / "book").glob("*.ipynb")):
         print(f"{path.name}: ", end="", flush=True)
         try:
             minutes = run(path.resolve(), arguments.timeout)

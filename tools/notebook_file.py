@@ -1,0 +1,53 @@
+"""Notebook files: the first code cell, the same in all, the names of cells, and storing."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parent.parent
+TEMPLATE = ROOT / "tools" / "bootstrap_cell.py"
+TAGS = ["bootstrap", "hide-input"]
+
+
+def source() -> str:
+    """What the cell says."""
+    return TEMPLATE.read_text(encoding="utf-8").strip()
+
+
+def put(notebook: nbformat.NotebookNode, text: str) -> bool:
+    """Sets the cell tagged `bootstrap`, or puts one before the first code cell.
+
+    Returns whether anything changed.
+    """
+    for cell in notebook.cells:
+        if "bootstrap" in cell.metadata.get("tags", []):
+            changed = cell.source != text or cell.metadata.tags != TAGS
+            cell.source, cell.metadata.tags = text, TAGS
+            return changed
+    kinds = [cell.cell_type for cell in notebook.cells]
+    place = kinds.index("code") if "code" in kinds else len(kinds)
+    cell = nbformat.v4.new_code_cell(text, metadata={"tags": TAGS})
+    notebook.cells.insert(place, cell)
+    return True
+
+
+def write(notebook: nbformat.NotebookNode, path: Path) -> None:
+    """Stores a notebook at one blow, so that an interruption leaves the old file."""
+    partial = path.with_suffix(".partial")
+    nbformat.write(notebook, partial)
+    os.replace(partial, path)
+
+
+def name_cells(notebook: nbformat.NotebookNode) -> None:
+    """Derives each cell's id from what it says, so that an id never changes for its own sake."""
+    seen: set[str] = set()
+    for cell in notebook.cells:
+        base = hashlib.sha256(f"{cell.cell_type}:{cell.source}".encode()).hexdigest()
+        name, again = base[:8], 0
+        while name in seen:
+            again += 1
+            name = f"{base[:8]}-{again}"
+        seen.add(name)
+        cell.id = name
