@@ -1,0 +1,28 @@
+# One line a target; what they do is in tools/. Another Python: make book PYTHON=python3.12
+python := .venv/bin/python
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+
+book: environment  ## the book, from the stored outputs, in _build/html
+	@$(python) tools/book.py
+
+test: environment  ## lint, every test, every notebook, and the built book
+	@$(python) tools/test.py
+
+notebooks: environment  ## run all notebooks again, in place (NOTEBOOKS="book/..." for some)
+	@$(python) tools/notebooks.py $(NOTEBOOKS)
+
+data: environment  ## make data/maze again (FRAMES=... for fewer)
+	@$(python) data/maze/make_maze.py $(if $(FRAMES),--frames $(FRAMES))
+
+bench: environment  ## measure the quantizer against its yardstick
+	@$(python) benchmarks/quantizer.py
+
+serve: book  ## show the book at http://localhost:8000
+	@$(python) -m http.server --bind localhost --directory _build/html 8000
+
+environment:  ## make or update .venv; the others do this first
+	@$(or $(PYTHON),python3) tools/environment.py
+
+.PHONY: help book test notebooks data bench serve environment
