@@ -1,19 +1,24 @@
 """Make the maze data: walk random mazes, encode the walks, check them, put them in place.
 
-    python data/maze/make_maze.py                          the shipped data, into data/maze
-    python data/maze/make_maze.py --frames 50000 --mazes 256 --out FOLDER     more of the same
+    python data/maze/make_maze.py                   the shipped data again, into data/maze
+    python data/maze/make_maze.py --frames 50000    more of the same, into a folder of its own
 
-Needs vizdoom (in requirements-dev.txt). `load_maze(split, root=FOLDER)` reads the result.
+Needs vizdoom (in requirements-dev.txt).
 """
 
 import argparse
 import hashlib
 import io
 import json
+import math
+import multiprocessing
+import os
 import shutil
 import sys
-import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import vizdoom
@@ -24,11 +29,13 @@ from PIL import __version__ as pillow_version
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))  # the checkout, so that this runs without an install
 
+from vqvae_lite.images import data_root  # noqa: E402
 from vqvae_lite.maze import ACTIONS, read_frames  # noqa: E402
 
-MAZES = 32
-FRAMES = 4480
+FRAMES = 4480  # of the shipped set
+LENGTH = 140  # frames a maze
 FLOOR = 36.0  # dB: the mean fidelity of a set may not be lower
+SHOWN_MAZES = 32  # on the contact sheet, at most
 # One sequence a maze. A single thread, since libaom's bytes may depend on their number.
 ENCODER = {
     "quality": 72,
@@ -37,6 +44,16 @@ ENCODER = {
     "max_threads": 1,
     "advanced": {"tune": "psnr"},
 }
+
+
+class MadeMaze(NamedTuple):
+    """What is left of a walk once its frames are on disk; fidelity in dB, one value a frame."""
+
+    actions: np.ndarray
+    poses: np.ndarray
+    fidelity: np.ndarray
+    sha256: str
+    samples: np.ndarray
 
 
 def split_mazes(num_mazes: int) -> dict[str, list[int]]:
@@ -56,7 +73,7 @@ def encode(frames: np.ndarray) -> bytes:
     first, *rest = [Image.fromarray(frame) for frame in frames]
     buffer = io.BytesIO()
     first.save(buffer, "AVIF", save_all=True, append_images=rest, **ENCODER)
-    return buffer.getvalue()
+    return _clear_dates(buffer.getvalue())
 
 
 def measure_fidelity(frames: np.ndarray, decoded: np.ndarray) -> np.ndarray:
@@ -66,7 +83,7 @@ def measure_fidelity(frames: np.ndarray, decoded: np.ndarray) -> np.ndarray:
 
 
 def hash_frames(walk: Walk) -> str:
-    """SHA-256 of the lossless frames."""
+    """SHA-256 of the lossless frames, in hexadecimal."""
     return hashlib.sha256(walk.frames.tobytes()).hexdigest()
 
 
@@ -76,8 +93,9 @@ def make(num_mazes: int, length: int, out: Path) -> dict:
     Everything is made in a folder beside the result and moved when complete, the summary last,
     so that a run that breaks off leaves no half-written set that looks whole.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".making-", dir=out))
+    folder = out / ".making"
+    shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
+    folder.mkdir(parents=True)
     try:
         summary = _make_files(num_mazes, length, folder)
         (out / "maze.json").unlink(missing_ok=True)
@@ -91,27 +109,23 @@ def make(num_mazes: int, length: int, out: Path) -> dict:
 
 
 def _make_files(num_mazes: int, length: int, folder: Path) -> dict:
-    actions, poses, fidelity, hashes, samples = [], [], [], [], []
-    for number in range(num_mazes):
-        walk = record_walk(seed=number, num_frames=length)
-        path = folder / f"maze_{number:03d}.avif"
-        path.write_bytes(encode(walk.frames))
-        decoded = read_frames(path)
-        fidelity.append(measure_fidelity(walk.frames, decoded))
-        hashes.append(hash_frames(walk))
-        actions.append(walk.actions)
-        poses.append(walk.poses)
-        samples.append(decoded[np.linspace(0, length - 1, 4).astype(int)])
-        print(
-            f"maze {number + 1}/{num_mazes}: {length} frames, {path.stat().st_size / 1e3:.0f} kB, "
-            f"{fidelity[-1].mean():.2f} dB",
-            flush=True,
-        )
-    mean = float(np.mean(fidelity))
-    if mean < FLOOR:
-        raise SystemExit(f"mean fidelity {mean:.2f} dB is below {FLOOR} dB: raise the quality")
-    np.savez_compressed(folder / "walks.npz", actions=np.stack(actions), poses=np.stack(poses))
-    _draw_contact_sheet(samples[:MAZES]).save(folder / "contact_sheet.jpg", quality=75)
+    mazes = []
+    # Each maze depends on its number alone, so they can be made in any order and side by side.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(os.cpu_count() or 1, num_mazes), context) as pool:
+        for maze in pool.map(partial(_make_maze, length=length, folder=folder), range(num_mazes)):
+            mazes.append(maze)
+            print(f"maze {len(mazes)}/{num_mazes}: {maze.fidelity.mean():.2f} dB", flush=True)
+    fidelity = np.stack([maze.fidelity for maze in mazes])
+    if fidelity.mean() < FLOOR:
+        raise SystemExit(f"fidelity {fidelity.mean():.2f} dB is below {FLOOR}: raise the quality")
+    np.savez_compressed(
+        folder / "walks.npz",
+        actions=np.stack([maze.actions for maze in mazes]),
+        poses=np.stack([maze.poses for maze in mazes]),
+    )
+    sheet = _draw_contact_sheet([maze.samples for maze in mazes[:SHOWN_MAZES]])
+    sheet.save(folder / "contact_sheet.jpg", quality=75)
     summary = {
         "frames_per_maze": length,
         "frame_size": [SIZE, SIZE],
@@ -121,16 +135,49 @@ def _make_files(num_mazes: int, length: int, folder: Path) -> dict:
         "tics_per_action": TICS,
         "gamma": GAMMA,
         "encoder": ENCODER,
-        "fidelity_db": {"mean": round(mean, 3), "min": round(float(np.min(fidelity)), 3)},
         "made_with": {
             "vizdoom": vizdoom.__version__,
             "pillow": pillow_version,
             "libavif": features.version("avif"),
         },
-        "sha256_of_lossless_frames": hashes,
+        "fidelity_db": {
+            "mean": round(float(fidelity.mean()), 2),
+            "min": round(float(fidelity.min()), 2),
+            "mean_of_each_maze": fidelity.mean(axis=1).round(2).tolist(),
+        },
+        "sha256_of_lossless_frames": [maze.sha256 for maze in mazes],
     }
     (folder / "maze.json").write_text(json.dumps(summary, indent=1) + "\n")
     return summary
+
+
+def _make_maze(number: int, length: int, folder: Path) -> MadeMaze:
+    walk = record_walk(seed=number, num_frames=length)
+    path = folder / f"maze_{number:03d}.avif"
+    path.write_bytes(encode(walk.frames))
+    decoded = read_frames(path)
+    return MadeMaze(
+        walk.actions,
+        walk.poses,
+        measure_fidelity(walk.frames, decoded),
+        hash_frames(walk),
+        decoded[np.linspace(0, length - 1, 4).astype(int)],
+    )
+
+
+def _clear_dates(sequence: bytes) -> bytes:
+    """Zero the times of writing in an AVIF sequence, so that the same frames give the same bytes.
+
+    They stand in the boxes mvhd, tkhd and mdhd of the header: after the name a byte of version
+    (1: 64-bit times) and three of flags, then the times of creation and of modification.
+    """
+    header = bytearray(sequence[: sequence.index(b"mdat")])
+    for name in (b"mvhd", b"tkhd", b"mdhd"):
+        start = header.index(name) + 4
+        if header[start] != 1:
+            raise RuntimeError(f"box {name.decode()} has another version than 1: {header[start]}")
+        header[start + 4 : start + 20] = bytes(16)
+    return bytes(header) + sequence[len(header) :]
 
 
 def _draw_contact_sheet(samples: list[np.ndarray]) -> Image.Image:
@@ -142,25 +189,36 @@ def _draw_contact_sheet(samples: list[np.ndarray]) -> Image.Image:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--frames", type=int, default=FRAMES, help="in all (default %(default)s)")
-    parser.add_argument("--mazes", type=int, default=MAZES, help="default %(default)s")
-    parser.add_argument("--out", type=Path, help="folder (default data/maze for the shipped set)")
+    """Read the command line and make the set that it asks for."""
+    parser = argparse.ArgumentParser(description="Make the maze data.")
+    parser.add_argument(
+        "--frames", type=int, default=FRAMES, help="how many in all (default %(default)s)"
+    )
+    parser.add_argument(
+        "--mazes", type=int, help=f"how many (default: one for every {LENGTH} frames)"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="folder; by default data/maze for the shipped set, for another number of frames "
+        "maze-FRAMES under VQVAE_LITE_DATA or ~/.cache/vqvae_lite",
+    )
     given = parser.parse_args()
-    if given.mazes < 8:
-        parser.error(f"--mazes must be at least 8, one for each split; got {given.mazes}")
-    if given.frames < 2 * given.mazes:
-        parser.error(f"--frames must be at least two a maze; got {given.frames}")
-    is_shipped = (given.frames, given.mazes) == (FRAMES, MAZES)
-    if given.out is None and not is_shipped:
-        parser.error("another number of frames or mazes needs --out, a folder of its own")
-    out = given.out or HERE
-    summary = make(given.mazes, -(-given.frames // given.mazes), out)
+    mazes = max(8, math.ceil(given.frames / LENGTH)) if given.mazes is None else given.mazes
+    if mazes < 8:
+        parser.error(f"--mazes must be at least 8, so that no split is empty; got {mazes}")
+    if given.frames < 2 * mazes:
+        parser.error(f"--frames must be at least {2 * mazes}, two a maze; got {given.frames}")
+    length = math.ceil(given.frames / mazes)
+    is_shipped = given.frames == FRAMES and length == LENGTH
+    out = given.out or (HERE if is_shipped else data_root() / f"maze-{given.frames}")
+
+    fidelity = make(mazes, length, out)["fidelity_db"]
     size = sum(path.stat().st_size for path in out.iterdir() if path.is_file())
-    fidelity = summary["fidelity_db"]
     print(
-        f"{given.mazes * summary['frames_per_maze']} frames in {out}: {size / 1e6:.2f} MB, "
-        f"fidelity {fidelity['mean']:.2f} dB (least {fidelity['min']:.2f})"
+        f"{mazes * length} frames of {mazes} mazes, {size / 1e6:.2f} MB, fidelity "
+        f"{fidelity['mean']} dB (least {fidelity['min']}).\n"
+        f"Read them with load_maze(split{'' if out == HERE else f', root={str(out)!r}'})."
     )
 
 

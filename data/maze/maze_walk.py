@@ -1,6 +1,7 @@
 """Walk through a random maze in ViZDoom and record what the walker sees, does and where it is."""
 
 import math
+import os
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -76,7 +77,12 @@ def _start_game(wad: bytes, folder: Path, seed: int) -> vzd.DoomGame:
     game.set_episode_start_time(10)
     game.set_episode_timeout(0)
     game.set_seed(seed)
-    game.init()
+    here = Path.cwd()
+    os.chdir(folder)  # the engine makes a folder, _vizdoom, wherever it is started
+    try:
+        game.init()
+    finally:
+        os.chdir(here)
     # The square cut from the middle of the picture is to span 90 degrees.
     width = game.get_screen_width()
     field_of_view = 2 * math.degrees(math.atan(width / (SIZE * SHRINK)))
