@@ -195,7 +195,7 @@ def test_exercises_have_solutions_that_ran(notebook):
                 ran[current] = True
             continue
         text = source(cell)
-        pattern = r"(?m)^[`:]{3,}\{(exercise|solution)(?:-start)?\}[ \t]*(\S*)\n((?:[ \t]*:.*\n)*)"
+        pattern = r"(?m)^[`:]{3,}\{(exercise|solution)(?:-start)?\}[ \t]*(.*)\n((?:[ \t]*:.*\n)*)"
         for kind, name, options in re.findall(pattern, text):
             if kind == "exercise":
                 label = re.search(r":label:\s*(\S+)", options)
@@ -204,8 +204,8 @@ def test_exercises_have_solutions_that_ran(notebook):
                 current = None
             else:
                 assert re.search(r":class:.*\bdropdown\b", options), f"{name}: no drop-down"
-                solutions[name] = True
-                current = name
+                solutions[name.strip()] = True
+                current = name.strip()
     assert len(exercises) >= 3
     assert len(set(exercises)) == len(exercises)
     assert set(exercises) == set(solutions)
