@@ -1,9 +1,210 @@
-"""Images: from uint8 to the network's range and back, and data sets of them."""
+"""Images: from uint8 to the network's range and back, and data sets of them.
+
+As data, images are uint8 tensors (N, 3, height, width) of 0 to 255; inside the networks they are
+float32 in [-1, 1]. A data set here gives uint8 (3, height, width) for one index and, through
+`__getitems__`, uint8 (B, 3, height, width) for a list of B: a DataLoader needs no collating.
+"""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch.utils.data import Dataset
+
+IMAGE_SUFFIXES = (
+    ".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp",
+)  # fmt: skip
+CIFAR10_SPLITS = ("train", "validation", "test")
+CIFAR10_VALIDATION = 5000  # images: the last of the training set
 
 
 def data_root() -> Path:
     """The folder that downloads go to: VQVAE_LITE_DATA, by default ~/.cache/vqvae_lite."""
     return Path(os.environ.get("VQVAE_LITE_DATA") or "~/.cache/vqvae_lite").expanduser()
+
+
+def to_float(images: torch.Tensor) -> torch.Tensor:
+    """Map uint8 images of 0 to 255 to float32 in [-1, 1], in the same shape.
+
+    Raises:
+        TypeError: `images` is no uint8 tensor.
+    """
+    _check_uint8(images)
+    return images.float() / 127.5 - 1
+
+
+def to_uint8(images: torch.Tensor) -> torch.Tensor:
+    """Map floating-point images in [-1, 1] to uint8, in the same shape: the inverse of `to_float`.
+
+    Values outside, which a decoder gives, are clipped to the nearest end.
+
+    Raises:
+        TypeError: `images` is no floating-point tensor.
+        ValueError: it holds NaN or Inf.
+    """
+    if not isinstance(images, torch.Tensor) or not images.is_floating_point():
+        raise TypeError(f"images must be a floating-point tensor in [-1, 1]; got {_kind(images)}")
+    if not images.isfinite().all():
+        raise ValueError("images must be finite; got NaN or Inf among them")
+    return ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+class TensorImages(Dataset):
+    """Images that are in memory.
+
+    Args:
+        images: uint8 (N, 3, height, width).
+
+    Raises:
+        TypeError: `images` is no uint8 tensor.
+        ValueError: it has another rank or number of channels, or no images.
+    """
+
+    def __init__(self, images: torch.Tensor):
+        _check_uint8(images)
+        if images.ndim != 4 or images.shape[1] != 3 or images.numel() == 0:
+            raise ValueError(
+                f"images must have the shape (N, 3, height, width), none of them 0; "
+                f"got {tuple(images.shape)}"
+            )
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        return self.images[index]
+
+    def __getitems__(self, indices: Sequence[int]) -> torch.Tensor:
+        return self.images[indices]
+
+
+class FolderImages(Dataset):
+    """The images in a folder and the folders in it, read as they are asked for.
+
+    Each is turned upright (as its EXIF data say), made RGB, resized until its shorter side fits
+    and cropped to the middle square. Files are in the order of their paths; only those with a
+    suffix of `IMAGE_SUFFIXES` count, and none whose name, or folder, starts with a dot.
+
+    Args:
+        path: the folder.
+        size: pixels along each side of the square.
+
+    Attributes:
+        files: the paths, one for each index.
+
+    Raises:
+        TypeError: `size` is no int.
+        ValueError: `size` is below 1, or the folder holds no image; on reading, a file is broken.
+        FileNotFoundError: there is no such folder; on reading, a file has gone.
+    """
+
+    def __init__(self, path: str | Path, size: int):
+        if not isinstance(size, int) or isinstance(size, bool):
+            raise TypeError(f"size must be an int, a number of pixels; got {size!r}")
+        if size < 1:
+            raise ValueError(f"size must be at least 1 pixel; got {size}")
+        path = Path(path).expanduser()
+        if not path.is_dir():
+            raise FileNotFoundError(f"path must be a folder of images; there is none at {path}")
+        self.size = size
+        self.files = sorted(
+            file
+            for file in path.rglob("*")
+            if file.suffix.lower() in IMAGE_SUFFIXES
+            and not any(part.startswith(".") for part in file.relative_to(path).parts)
+        )
+        if not self.files:
+            raise ValueError(
+                f"path must hold at least one image ({', '.join(IMAGE_SUFFIXES)}); "
+                f"none found in {path}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        return read_image(self.files[index], self.size)
+
+    def __getitems__(self, indices: Sequence[int]) -> torch.Tensor:
+        return torch.stack([self[index] for index in indices])
+
+
+def read_image(file: str | Path, size: int) -> torch.Tensor:
+    """Read one image file as `FolderImages` does: uint8 (3, size, size).
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not an image, is cut short, or is too large to be one; names the file.
+    """
+    try:
+        with Image.open(file) as image:
+            # A JPEG decodes several times faster at a fraction of its size.
+            image.draft("RGB", (2 * size, 2 * size))
+            upright = ImageOps.exif_transpose(image)
+            square = ImageOps.fit(_to_rgb(upright), (size, size), Image.Resampling.LANCZOS)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no image {file}") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{file} cannot be read as an image: {error}") from error
+    return torch.from_numpy(np.array(square)).permute(2, 0, 1).contiguous()
+
+
+def load_cifar10(split: str, root: str | Path | None = None, download: bool = True) -> TensorImages:
+    """CIFAR-10, 32x32 RGB: 45,000 images to train, 5,000 to validate, 10,000 to test.
+
+    Args:
+        split: "train", "validation" (the last 5,000 of the published training set) or "test".
+        root: the folder that holds the data or gets it, by default `data_root()`.
+        download: whether to fetch it (170 MB) where it is missing.
+
+    Raises:
+        ValueError: the split has another name.
+        FileNotFoundError: the data are not there and could not, or were not to, be fetched; the
+            message says what to put where.
+    """
+    if split not in CIFAR10_SPLITS:
+        raise ValueError(f"split must be one of {', '.join(CIFAR10_SPLITS)}; got {split!r}")
+    root = data_root() if root is None else Path(root).expanduser()
+    from torchvision.datasets import CIFAR10  # here, since importing it takes seconds
+
+    archive = root / CIFAR10.filename
+    try:
+        # Where the archive is there already, "download" is just unpacking it.
+        data = CIFAR10(root, train=split != "test", download=download or archive.is_file())
+    except (OSError, RuntimeError) as error:
+        raise FileNotFoundError(
+            f"CIFAR-10 is not in {root} ({error}). On a machine with a network fetch {CIFAR10.url}"
+            f" and put it there as {archive}, or set VQVAE_LITE_DATA to the folder that has it"
+        ) from error
+    images = torch.from_numpy(data.data).permute(0, 3, 1, 2).contiguous()
+    if split == "train":
+        images = images[:-CIFAR10_VALIDATION]
+    elif split == "validation":
+        images = images[-CIFAR10_VALIDATION:]
+    return TensorImages(images)
+
+
+def stack_images(batch: torch.Tensor | list[torch.Tensor]) -> torch.Tensor:
+    """What a `DataLoader` collates with: the data sets here give whole batches already."""
+    return batch if isinstance(batch, torch.Tensor) else torch.stack(batch)
+
+
+def _check_uint8(images: torch.Tensor) -> None:
+    if not isinstance(images, torch.Tensor) or images.dtype != torch.uint8:
+        raise TypeError(f"images must be a uint8 tensor of 0 to 255; got {_kind(images)}")
+
+
+def _kind(images: object) -> str:
+    if isinstance(images, torch.Tensor):
+        return f"a tensor of {images.dtype}"
+    return type(images).__name__
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):  # Pillow would clip 16-bit grey at 255
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    return image.convert("RGB")
