@@ -1,12 +1,13 @@
 """The maze data set: first-person walks through random mazes, with actions and poses.
 
-It stands in for the DeepMind Lab frames of the paper (section 4.2 and 4.4). `data/maze/README.md`
+It stands in for the DeepMind Lab frames of the paper (sections 4.2 and 4.4). `data/maze/README.md`
 says what it is and how it was made.
 """
 
 import json
 from pathlib import Path
 from typing import NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ SIZE = 84  # pixels along each side of a frame
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
 _SUMMARY = "maze.json"  # written last: where it stands, all the rest does
+_REMEDY = "`make data` makes the shipped data again"
 
 
 class Maze(NamedTuple):
@@ -57,11 +59,7 @@ def load_maze(split: str, root: str | Path | None = None) -> Maze:
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}; got {split!r}")
     folder = _find_folder(root)
-    summary = json.loads((folder / _SUMMARY).read_text())
-    with np.load(folder / "walks.npz") as walks:
-        actions, poses = walks["actions"], walks["poses"]
-    ids = summary["splits"][split]
-    length = summary["frames_per_maze"]
+    length, ids, actions, poses = _read_walks(folder, split)
     frames = torch.empty((len(ids), length, 3, SIZE, SIZE), dtype=torch.uint8)
     for walk, number in zip(frames, ids, strict=True):
         path = folder / f"maze_{number:03d}.avif"
@@ -94,18 +92,34 @@ def read_frames(path: str | Path) -> np.ndarray:
                 sequence.seek(index)
                 frames.append(np.asarray(sequence.convert("RGB")))
     except FileNotFoundError:
-        raise FileNotFoundError(f"{path} is missing; `make data` makes it again") from None
+        raise FileNotFoundError(f"{path} is missing; {_REMEDY}") from None
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"{path} cannot be decoded ({error}); AVIF needs Pillow 11.3 or newer, "
-            "and `make data` makes the file again"
+            f"{path} cannot be decoded ({error}); AVIF needs Pillow 11.3 or newer; {_REMEDY}"
         ) from error
     return np.stack(frames)
 
 
+def _read_walks(folder: Path, split: str) -> tuple[int, list[int], np.ndarray, np.ndarray]:
+    """Frames a maze, the mazes of the split; actions (mazes, frames), poses (mazes, frames, 3)."""
+    path = folder / _SUMMARY
+    try:
+        summary = json.loads(path.read_text())
+        length, ids = summary["frames_per_maze"], summary["splits"][split]
+        path = folder / "walks.npz"
+        with np.load(path) as walks:
+            return length, ids, walks["actions"], walks["poses"]
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path} is missing; {_REMEDY}") from None
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise ValueError(f"{path} is not what make_maze.py wrote ({error}); {_REMEDY}") from error
+
+
 def _find_folder(root: str | Path | None) -> Path:
     places = (
-        [Path(root)] if root is not None else [_CHECKOUT / "data" / "maze", data_root() / "maze"]
+        [Path(root).expanduser()]
+        if root is not None
+        else [_CHECKOUT / "data" / "maze", data_root() / "maze"]
     )
     for folder in places:
         if (folder / _SUMMARY).is_file():

@@ -99,3 +99,31 @@ def bare(axis: Axes) -> Axes:
     axis.set_xticks([])
     axis.set_yticks([])
     return axis
+
+
+def number_grid(
+    axis: Axes, values: Any, *, title: str = "", digits: int = 1, outlined: Any = None
+) -> Axes:
+    """A small matrix with its numbers written in its cells, darker where they are larger.
+
+    Args:
+        axis: where to draw.
+        values: (rows, columns), numbers.
+        title: above the matrix.
+        digits: decimal places written.
+        outlined: (rows, columns) of bool, the cells to draw a frame around; None for none.
+    """
+    values = np.asarray(values)
+    axis.imshow(values, cmap="Blues", alpha=0.55, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        text = f"{value:.{digits}f}".replace("-", "\u2212")
+        axis.text(column, row, text, ha="center", va="center", fontsize=7)
+    for row, column in np.argwhere(np.asarray(outlined)) if outlined is not None else []:
+        frame = plt.Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, linewidth=1.6)
+        axis.add_patch(frame)
+    axis.set_xticks(range(values.shape[1]))
+    axis.set_yticks(range(values.shape[0]))
+    axis.tick_params(length=0, labelsize=7)
+    axis.spines[:].set_visible(False)
+    axis.set_title(title, fontsize=8.5)
+    return axis

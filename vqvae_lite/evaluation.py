@@ -1,0 +1,76 @@
+"""A model measured on a whole data set: fidelity, size and use of the codes."""
+
+from typing import NamedTuple
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from vqvae_lite.images import stack_images, to_float, to_uint8
+from vqvae_lite.metrics import CodeUsage, compressed_bits, psnr, ssim
+from vqvae_lite.model import VQVAE
+
+
+class Evaluation(NamedTuple):
+    """Means over all images of a data set, each image counted once.
+
+    Attributes:
+        images: how many.
+        psnr: mean of the images' PSNR, dB, of the reconstruction rounded to 8 bits.
+        ssim: mean of the images' SSIM.
+        mean_squared_error: over all sub-pixels, in the network's range [-1, 1].
+        perplexity: of all codes of the data set.
+        fraction_used: share of the codes that the data set uses.
+        bits_per_image: N log2 K, the size of the codes under the uniform prior.
+        raw_bits_per_image: 8 bits for each sub-pixel.
+    """
+
+    images: int
+    psnr: float
+    ssim: float
+    mean_squared_error: float
+    perplexity: float
+    fraction_used: float
+    bits_per_image: float
+    raw_bits_per_image: int
+
+
+@torch.no_grad()
+def evaluate(model: VQVAE, images: Dataset, batch_size: int = 64) -> Evaluation:
+    """Encodes and decodes every image, the last partial batch included, in float32.
+
+    Args:
+        model: on any device; evaluated in eval mode and given back in the mode it was in.
+        images: gives uint8 (C, H, W) images of one size.
+        batch_size: how many images at a time; it changes no result.
+
+    Raises:
+        ValueError: there are no images.
+    """
+    if len(images) == 0:
+        raise ValueError("there are no images to evaluate on")
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    usage = CodeUsage(model.config.num_codes, model.config.num_codebooks)
+    signal, similarity, errors = [], [], []
+    for batch in DataLoader(images, batch_size, collate_fn=stack_images):
+        x = to_float(batch.to(device))
+        codes = model.encode(x)
+        reconstruction = model.decode(codes)
+        usage.update(codes)
+        errors.append((reconstruction - x).double().square().flatten(1).mean(1).cpu())
+        rounded = to_uint8(reconstruction).cpu()
+        signal.append(psnr(rounded, batch))
+        similarity.append(ssim(rounded, batch))
+    model.train(was_training)
+    latents = codes[0].numel()
+    return Evaluation(
+        images=len(images),
+        psnr=torch.cat(signal).mean().item(),
+        ssim=torch.cat(similarity).mean().item(),
+        mean_squared_error=torch.cat(errors).mean().item(),
+        perplexity=usage.perplexity,
+        fraction_used=usage.fraction_used,
+        bits_per_image=compressed_bits(latents, model.config.num_codes),
+        raw_bits_per_image=8 * batch[0].numel(),
+    )

@@ -1,0 +1,278 @@
+"""The training loop, from top to bottom.
+
+Nothing in it is random but the order of the images, and that follows from the seed and the step
+alone: a run that was stopped and resumed gives the same numbers as an unbroken one.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader, Dataset, Sampler
+from tqdm.auto import tqdm
+
+from vqvae_lite.checkpoints import Checkpoint, remove_older, save_checkpoint, step_path
+from vqvae_lite.distributed import Place
+from vqvae_lite.images import stack_images, to_float
+from vqvae_lite.metrics import CodeUsage
+from vqvae_lite.model import VQVAE
+from vqvae_lite.networks import check_positive_int
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+ALONE = Place(0, 1, torch.device("cpu"))
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on; the message names the step. The last checkpoint is kept."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How to train; the defaults are the paper's (section 4.1).
+
+    Attributes:
+        steps: optimizer steps in all, those of a resumed run included.
+        batch_size: images a step, over all processes.
+        learning_rate: of Adam.
+        seed: of the first weights and of the order of the images.
+        precision: "float32", "bfloat16" (autocast; the quantizer stays in float32), or "auto":
+            bfloat16 where the hardware multiplies in it.
+        compile: whether to `torch.compile` the model.
+        checkpoint_every: steps between two checkpoints.
+        workers: processes that read images; 0 reads them in the training process.
+    """
+
+    steps: int = 250_000
+    batch_size: int = 128
+    learning_rate: float = 2e-4
+    seed: int = 0
+    precision: str = "auto"
+    compile: bool = False
+    checkpoint_every: int = 1000
+    workers: int = 0
+
+    def __post_init__(self):
+        check_positive_int(
+            steps=self.steps, batch_size=self.batch_size, checkpoint_every=self.checkpoint_every
+        )
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"learning_rate must be finite and above 0, got {self.learning_rate}")
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision must be one of {PRECISIONS}, got {self.precision!r}")
+
+
+class Record(NamedTuple):
+    """Means over the steps since the record before it.
+
+    Attributes:
+        step: the last step that it covers.
+        loss, reconstruction_loss, codebook_loss, commitment_loss: as in `VQVAEOutput`.
+        perplexity: of all codes chosen in these steps.
+    """
+
+    step: int
+    loss: float
+    reconstruction_loss: float
+    codebook_loss: float
+    commitment_loss: float
+    perplexity: float
+
+
+def train(
+    model: VQVAE,
+    images: Dataset,
+    config: TrainingConfig,
+    *,
+    place: Place = ALONE,
+    run: str | Path | None = None,
+    details: dict | None = None,
+    resume: Checkpoint | None = None,
+    progress: bool = True,
+) -> list[Record]:
+    """Trains a model in place, on one device or on several processes.
+
+    Args:
+        model: moved to the device; left in training mode.
+        images: gives uint8 (C, H, W) images of one size.
+        config: see `TrainingConfig`.
+        place: of this process, from `distributed.processes`.
+        run: the folder for checkpoints; None keeps none.
+        details: JSON to store in each checkpoint.
+        resume: the checkpoint that `model` came from, to go on from its step.
+        progress: whether to show a bar with the time left.
+
+    Returns:
+        About 200 records, those from before a resume included.
+
+    Raises:
+        ValueError: the batch does not divide among the processes, there are no images, or
+            the checkpoint is already past the last step.
+        TrainingError: a loss or an encoder output is NaN or Inf.
+    """
+    if config.batch_size % place.world:
+        raise ValueError(
+            f"batch_size {config.batch_size} does not divide among {place.world} processes"
+        )
+    if len(images) == 0:
+        raise ValueError("there are no images to train on")
+    first = resume.config["step"] if resume else 0
+    if first >= config.steps:
+        raise ValueError(f"the checkpoint has taken {first} of {config.steps} steps already")
+
+    # Convolutions are faster where the channels of a pixel lie side by side.
+    model.to(place.device, memory_format=torch.channels_last).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
+    history = []
+    if resume:
+        _restore_optimizer(optimizer, model, resume)
+        history = [Record(*record) for record in resume.config.get("history", [])]
+    forward = model
+    if place.world > 1:
+        forward = DistributedDataParallel(model, broadcast_buffers=False)
+    if config.compile:
+        forward = torch.compile(forward)
+    autocast = torch.autocast(
+        place.device.type, torch.bfloat16, enabled=_use_bfloat16(config.precision, place.device)
+    )
+    order = ShuffledBatches(len(images), config, first, place)
+    batches = DataLoader(
+        images,
+        batch_sampler=order,
+        num_workers=config.workers,
+        collate_fn=stack_images,
+        pin_memory=place.device.type == "cuda",
+    )
+    window = _Window(model)
+    bar = tqdm(
+        total=config.steps, initial=first, unit="step", disable=not (progress and place.rank == 0)
+    )
+    with bar:
+        for step, batch in enumerate(batches, first + 1):
+            x = to_float(batch.to(place.device, non_blocking=True))
+            x = x.contiguous(memory_format=torch.channels_last)
+            try:
+                with autocast:
+                    out = forward(x)
+            except ValueError as error:
+                raise TrainingError(f"step {step}: {error}") from error
+            loss = out.loss.item()
+            if not math.isfinite(loss):
+                raise TrainingError(f"step {step}: the loss is {loss}")
+            optimizer.zero_grad()
+            out.loss.backward()
+            optimizer.step()
+
+            window.add(out)
+            bar.update()
+            save = run is not None and (step % config.checkpoint_every == 0 or step == config.steps)
+            if save or step % max(1, config.steps // 200) == 0:
+                history.append(window.close(step))
+                bar.set_postfix(
+                    mse=f"{history[-1].reconstruction_loss:.4f}",
+                    perplexity=f"{history[-1].perplexity:.0f}",
+                )
+            if save and place.rank == 0:
+                save_checkpoint(
+                    step_path(run, step),
+                    model,
+                    step=step,
+                    details={**(details or {}), "history": history},
+                    optimizer=_optimizer_state(optimizer, model),
+                )
+                remove_older(run, step)
+    return history
+
+
+class ShuffledBatches(Sampler):
+    """Lists of indices: epochs of shuffled images cut into batches, one after another.
+
+    A batch may reach over the end of an epoch, so none is smaller. Every process takes its own
+    contiguous share of each batch: together they see what one process alone would.
+    """
+
+    def __init__(self, num_images: int, config: TrainingConfig, first: int, place: Place):
+        self.num_images = num_images
+        self.config = config
+        self.first = first
+        self.place = place
+
+    def __len__(self) -> int:
+        return self.config.steps - self.first
+
+    def __iter__(self) -> Iterator[list[int]]:
+        share = self.config.batch_size // self.place.world
+        epoch, order = -1, []
+        for step in range(self.first, self.config.steps):
+            start = step * self.config.batch_size + self.place.rank * share
+            batch = []
+            for position in range(start, start + share):
+                if position // self.num_images != epoch:
+                    epoch = position // self.num_images
+                    order = self._shuffled(epoch)
+                batch.append(order[position % self.num_images])
+            yield batch
+
+    def _shuffled(self, epoch: int) -> list[int]:
+        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + epoch)
+        return torch.randperm(self.num_images, generator=generator).tolist()
+
+
+class _Window:
+    """Sums up the steps between two records."""
+
+    def __init__(self, model: VQVAE):
+        self.shape = model.config.num_codes, model.config.num_codebooks
+        self._clear()
+
+    def _clear(self) -> None:
+        self.steps = 0
+        self.sums = 0.0
+        self.usage = CodeUsage(*self.shape)
+
+    def add(self, out) -> None:
+        losses = [out.loss, out.reconstruction_loss, out.codebook_loss, out.commitment_loss]
+        self.steps += 1
+        self.sums = self.sums + torch.stack(losses).detach().double().cpu()
+        self.usage.update(out.codes)
+
+    def close(self, step: int) -> Record:
+        means = (self.sums / self.steps).tolist()
+        record = Record(step, *means, self.usage.perplexity)
+        self._clear()
+        return record
+
+
+def _use_bfloat16(precision: str, device: torch.device) -> bool:
+    """Whether to autocast: where asked for, or by "auto" where the hardware has bfloat16."""
+    if precision != "auto":
+        return precision == "bfloat16"
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.backends.mkldnn.is_available() and torch.cpu._is_avx512_bf16_supported()
+
+
+def _optimizer_state(optimizer: torch.optim.Adam, model: VQVAE) -> dict[str, Tensor]:
+    return {
+        f"{name}/{key}": value
+        for name, parameter in model.named_parameters()
+        for key, value in optimizer.state[parameter].items()
+    }
+
+
+def _restore_optimizer(optimizer: torch.optim.Adam, model: VQVAE, resume: Checkpoint) -> None:
+    names = {name.rsplit("/", 1)[0] for name in resume.optimizer}
+    expected = {name for name, _ in model.named_parameters()}
+    if names != expected:
+        raise ValueError(
+            f"{resume.path} cannot be resumed: its optimizer state covers {len(names)} of the "
+            f"model's {len(expected)} parameters"
+        )
+    for name, parameter in model.named_parameters():
+        for key in ("step", "exp_avg", "exp_avg_sq"):
+            value = resume.optimizer[f"{name}/{key}"].clone()
+            optimizer.state[parameter][key] = value if key == "step" else value.to(parameter)
