@@ -68,6 +68,14 @@ def test_page_is_assembled_from_shared_and_own_files(web):
     assert 'data-test-key="#a|ArrowUp"' in page
 
 
+def test_scripts_that_the_figure_uses_come_before_its_own(web):
+    (web / "tool.js").write_text("VQ.tool = () => 1; // tool", encoding="utf-8")
+    page = probe(uses=["tool"]).page
+    assert page.index("const VQ") < page.index("// tool") < page.index("// probe")
+    with pytest.raises(FileNotFoundError, match="lost"):
+        probe(uses=["tool", "lost"])
+
+
 def test_page_is_the_same_every_time(web):
     data = {"codes": rounded(torch.rand(3, 2, generator=torch.Generator().manual_seed(1)))}
     first, second = probe(data), probe(data)

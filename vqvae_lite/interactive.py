@@ -1,15 +1,17 @@
 """Interactive figures that need no kernel, no network and no library.
 
 A figure is one self-contained HTML page: shared style and script (`web/common.css`,
-`web/common.js`), the figure's own (`web/<name>.js`, and `web/<name>.css` where it has one) and
-its data. The page travels in the `srcdoc` of an iframe, so its style and script touch nothing
-around it, and it works alike in Jupyter, in Colab and in the built book.
+`web/common.js`), the figure's own (`web/<name>.js`, and `web/<name>.css` where it has one), the
+scripts that this one uses, and its data. The page travels in the `srcdoc` of an iframe, so its
+style and script touch nothing around it, and it works alike in Jupyter, in Colab and in the
+built book.
 """
 
 import base64
 import html
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,12 +70,13 @@ class InteractiveFigure:
         height: the iframe's height in CSS pixels until the page has measured its own.
         click: a CSS selector in the page; a click on its first match changes the figure.
         key: the same for the keyboard, as "selector|Key", such as "#slider|ArrowRight".
+        uses: more scripts, `vqvae_lite/web/<name>.js`, that come before the figure's own.
 
     Attributes:
         page: the whole page, as text.
 
     Raises:
-        FileNotFoundError: there is no such script.
+        FileNotFoundError: there is no script of that name, or of one in `uses`.
         TypeError: `data` holds something that JSON does not.
         ValueError: `data` holds NaN or infinity, or `key` is not of the form "selector|Key".
     """
@@ -89,13 +92,14 @@ class InteractiveFigure:
         height: int,
         click: str,
         key: str,
+        uses: Sequence[str] = (),
     ):
         if not all(key.rpartition("|")):
             raise ValueError(f"key must be 'selector|Key', got {key!r}")
-        script = _WEB / f"{name}.js"
-        if not script.is_file():
-            raise FileNotFoundError(f"name must be a script in vqvae_lite/web, got {name!r}")
-        style = script.with_suffix(".css")
+        for script in (*uses, name):
+            if not (_WEB / f"{script}.js").is_file():
+                raise FileNotFoundError(f"name must be a script in vqvae_lite/web, got {script!r}")
+        style = _WEB / f"{name}.css"
         css = [_WEB / "common.css"] + ([style] if style.is_file() else [])
         self.page = _PAGE.format(
             click=html.escape(click),
@@ -105,7 +109,7 @@ class InteractiveFigure:
             css="\n".join(_source(path) for path in css),
             data=_json_for_script(data),
             common=_source(_WEB / "common.js"),
-            own=_source(script),
+            own="\n".join(_source(_WEB / f"{script}.js") for script in (*uses, name)),
         )
         self._title = title
         self._description = description
