@@ -1,0 +1,208 @@
+"""Networks, model and metrics."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from vqvae_lite.metrics import CodeUsage, compressed_bits, psnr, ssim
+from vqvae_lite.model import VQVAE, ModelConfig
+from vqvae_lite.networks import Decoder, Encoder, ResidualBlock
+
+
+def images(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def pixels(*shape: int, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
+
+
+def test_the_residual_block_adds_to_x_itself():
+    block = ResidualBlock(4)
+    x = images(2, 4, 5, 5)
+    by_hand = x + block.conv1x1(F.relu(block.conv3x3(F.relu(x))))
+    assert torch.equal(block(x), by_hand)
+    assert (x < 0).any(), "with an in-place ReLU x would have lost its negative part"
+
+
+def test_residual_blocks_share_no_weights():
+    encoder, decoder = Encoder(3, 4, 2), Decoder(2, 4, 3)
+    for network in (encoder, decoder):
+        first, second = network.residuals
+        assert not torch.equal(first.conv3x3.weight, second.conv3x3.weight)
+
+
+@pytest.mark.parametrize("halvings", [1, 2, 3])
+@pytest.mark.parametrize("size", [(16, 16), (24, 40)])
+def test_shapes_of_encoder_and_decoder(halvings, size):
+    encoder = Encoder(3, 4, 6, num_halvings=halvings, num_residual=1)
+    z = encoder(images(2, 3, *size))
+    assert z.shape == (2, 6, size[0] // 2**halvings, size[1] // 2**halvings)
+    decoder = Decoder(6, 4, 3, num_halvings=halvings, num_residual=1)
+    assert decoder(z).shape == (2, 3, *size)
+
+
+def test_the_papers_network_has_the_papers_size():
+    model = VQVAE(ModelConfig())
+    strided = [layer for layer in model.encoder.modules() if getattr(layer, "stride", 1) == (2, 2)]
+    assert [(layer.kernel_size, layer.out_channels) for layer in strided] == [((4, 4), 256)] * 2
+    assert len(model.encoder.residuals) == len(model.decoder.residuals) == 2
+    assert model(images(1, 3, 32, 32)).codes.shape == (1, 8, 8)
+
+
+@pytest.mark.parametrize("books", [1, 2])
+def test_the_model_in_parts_is_the_model(books):
+    model = VQVAE(ModelConfig(width=8, code_dim=4, num_codes=16, num_codebooks=books)).eval()
+    x = images(2, 3, 8, 12)
+    out = model(x)
+    codes = model.encode(x)
+    assert torch.equal(codes, out.codes)
+    assert torch.equal(model.decode(codes), out.reconstruction)
+    loss = out.reconstruction_loss + out.codebook_loss + 0.25 * out.commitment_loss
+    assert out.loss.item() == pytest.approx(loss.item())
+    error = (out.reconstruction - x).square().mean()
+    assert out.reconstruction_loss.item() == pytest.approx(error.item())
+
+
+def test_noise_variance_divides_the_reconstruction_term_alone():
+    torch.manual_seed(0)
+    plain = VQVAE(ModelConfig(width=8)).eval()
+    other = VQVAE(ModelConfig(width=8, noise_variance=0.5)).eval()
+    other.load_state_dict(plain.state_dict())
+    a, b = plain(images(2, 3, 8, 8)), other(images(2, 3, 8, 8))
+    assert b.reconstruction_loss.item() == pytest.approx(2 * a.reconstruction_loss.item())
+    assert torch.equal(a.commitment_loss, b.commitment_loss)
+
+
+def test_every_part_learns():
+    model = VQVAE(ModelConfig(width=8, code_dim=4, num_codes=16, decay=None))
+    model(images(2, 3, 16, 16)).loss.backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "message"),
+    [
+        (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), TypeError, "got torch.uint8"),
+        (torch.zeros(3, 8, 8), ValueError, r"\(B, 3, H, W\), got \(3, 8, 8\)"),
+        (torch.zeros(1, 1, 8, 8), ValueError, r"got \(1, 1, 8, 8\)"),
+        (torch.zeros(1, 3, 8, 10), ValueError, "multiples of 4"),
+        (torch.zeros(0, 3, 8, 8), ValueError, "batch not empty"),
+    ],
+)
+@pytest.mark.parametrize("method", ["forward", "encode"])
+def test_bad_images(x, error, message, method):
+    with pytest.raises(error, match=message):
+        getattr(VQVAE(ModelConfig(width=4)), method)(x)
+
+
+def test_codes_of_the_wrong_rank():
+    with pytest.raises(ValueError, match="3 dimensions"):
+        VQVAE(ModelConfig(width=4)).decode(torch.zeros(2, 2, dtype=torch.int64))
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"width": 0}, ValueError, "width must be at least 1"),
+        ({"num_codes": 0}, ValueError, "num_codes must be at least 1"),
+        ({"num_halvings": 0}, ValueError, "num_halvings must be at least 1"),
+        ({"code_dim": "8"}, TypeError, "code_dim must be an int"),
+        ({"noise_variance": 0}, ValueError, "noise_variance must be finite and above 0"),
+    ],
+)
+def test_bad_configurations(options, error, message):
+    with pytest.raises(error, match=message):
+        VQVAE(ModelConfig(**options))
+
+
+def test_code_usage_counts_over_the_whole_epoch():
+    usage = CodeUsage(4)
+    for batch in [[0, 0], [1, 1], [2, 2], [2, 0]]:
+        usage.update(torch.tensor([batch]))
+    assert usage.counts.tolist() == [[3, 2, 3, 0]]
+    assert usage.fraction_used == 0.75
+    p = np.array([3, 2, 3]) / 8
+    assert usage.perplexity == pytest.approx(math.exp(-(p * np.log(p)).sum()))
+
+
+def test_code_usage_of_several_codebooks():
+    usage = CodeUsage(4, 2)
+    usage.update(torch.tensor([[[0, 0, 0, 0], [0, 1, 2, 3]]]))
+    assert usage.counts.tolist() == [[4, 0, 0, 0], [1, 1, 1, 1]]
+    assert usage.perplexity == pytest.approx(2)  # sqrt(1 * 4)
+    assert usage.fraction_used == 5 / 8
+
+
+def test_code_usage_of_nothing_or_of_foreign_codes():
+    usage = CodeUsage(4, 2)
+    with pytest.raises(ValueError, match="no codes were counted"):
+        _ = usage.perplexity
+    with pytest.raises(ValueError, match=r"\[0, 4\), got values from 0 to 4"):
+        usage.update(torch.tensor([[[0], [4]]]))
+    with pytest.raises(ValueError, match=r"\(B, 2, \*spatial\)"):
+        usage.update(torch.zeros(1, 3, 2, dtype=torch.int64))
+    assert not usage.counts.any()
+
+
+def test_psnr_by_hand():
+    x = torch.zeros(2, 3, 4, 4, dtype=torch.uint8)
+    y = x.clone()
+    y[1] = 10
+    values = psnr(x, y)
+    assert values[0] == math.inf
+    assert values[1].item() == pytest.approx(20 * math.log10(255 / 10))
+
+
+def test_ssim_of_equal_inverted_and_slow_reference():
+    x = pixels(1, 1, 14, 13)
+    noise = torch.randint(-20, 21, x.shape, generator=torch.Generator().manual_seed(1))
+    y = (x.int() + noise).clamp(0, 255).to(torch.uint8)
+    assert ssim(x, x).item() == pytest.approx(1)
+    assert ssim(x, 255 - x).item() < 0
+    # The definition, window by window.
+    i = np.arange(-5, 6)
+    window = np.exp(-(i[:, None] ** 2 + i[None] ** 2) / (2 * 1.5**2))
+    window /= window.sum()
+    a, b = x[0, 0].double().numpy(), y[0, 0].double().numpy()
+    values = []
+    for row in range(14 - 10):
+        for column in range(13 - 10):
+            p = a[row : row + 11, column : column + 11]
+            q = b[row : row + 11, column : column + 11]
+            mp, mq = (window * p).sum(), (window * q).sum()
+            vp, vq = (window * (p - mp) ** 2).sum(), (window * (q - mq) ** 2).sum()
+            cov = (window * (p - mp) * (q - mq)).sum()
+            c1, c2 = 6.5025, 58.5225
+            luminance = (2 * mp * mq + c1) / (mp**2 + mq**2 + c1)
+            values.append(luminance * (2 * cov + c2) / (vp + vq + c2))
+    assert ssim(x, y).item() == pytest.approx(np.mean(values))
+
+
+@pytest.mark.parametrize("measure", [psnr, ssim])
+def test_measures_want_two_like_batches_of_bytes(measure):
+    x = pixels(1, 3, 12, 12)
+    with pytest.raises(TypeError, match="references must be uint8, got torch.float32"):
+        measure(x, x.float())
+    with pytest.raises(ValueError, match="one shape"):
+        measure(x, pixels(2, 3, 12, 12))
+    with pytest.raises(ValueError, match=r"\(N, C, H, W\)"):
+        measure(x[0], x[0])
+
+
+def test_ssim_wants_room_for_its_window():
+    with pytest.raises(ValueError, match="at least 11 x 11"):
+        ssim(pixels(1, 3, 10, 12), pixels(1, 3, 10, 12))
+
+
+def test_the_papers_compression():
+    # Section 4.2: 128 x 128 x 3 bytes to 32 x 32 codes of 512.
+    assert 128 * 128 * 24 / compressed_bits(32 * 32, 512) == pytest.approx(42.67, abs=0.01)
+    with pytest.raises(ValueError, match="at least 1 latent"):
+        compressed_bits(0, 512)

@@ -1,0 +1,331 @@
+"""Training, checkpoints, several processes: the same numbers, and nothing lost."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from vqvae_lite.checkpoints import (
+    CheckpointError,
+    last_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+    step_path,
+)
+from vqvae_lite.distributed import Place, processes
+from vqvae_lite.evaluation import evaluate
+from vqvae_lite.images import TensorImages
+from vqvae_lite.model import VQVAE, ModelConfig
+from vqvae_lite.training import ShuffledBatches, TrainingConfig, TrainingError, train
+
+SMALL = ModelConfig(width=8, code_dim=4, num_codes=16, restart_below=0.1)
+CONFIG = TrainingConfig(steps=6, batch_size=4, learning_rate=1e-3, checkpoint_every=3)
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def data(count: int = 10, size: int = 16) -> TensorImages:
+    """Each image four squares of plain colour: enough to learn from in a few steps."""
+    generator = torch.Generator().manual_seed(3)
+    colours = torch.randint(0, 256, (count, 3, 2, 2), generator=generator, dtype=torch.uint8)
+    return TensorImages(colours.repeat_interleave(size // 2, 2).repeat_interleave(size // 2, 3))
+
+
+def new_model(config: ModelConfig = SMALL) -> VQVAE:
+    torch.manual_seed(0)
+    return VQVAE(config, torch.Generator().manual_seed(0))
+
+
+def assert_same_state(a: nn.Module, b: nn.Module, tolerance: float = 0.0) -> None:
+    for (name, x), y in zip(a.state_dict().items(), b.state_dict().values(), strict=True):
+        assert torch.allclose(x, y, rtol=tolerance, atol=tolerance), name
+
+
+@pytest.mark.parametrize("decay", [None, 0.9])
+def test_training_lowers_the_loss(decay):
+    model = new_model(replace(SMALL, decay=decay))
+    before = evaluate(model, data()).mean_squared_error
+    config = replace(CONFIG, steps=150, learning_rate=5e-3)
+    history = train(model, data(), config, progress=False)
+    assert evaluate(model, data()).mean_squared_error < 0.5 * before
+    assert [record.step for record in history] == list(range(1, 151))
+
+
+@pytest.mark.parametrize("decay", [None, 0.9])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_resumed_run_gives_the_numbers_of_an_unbroken_one(tmp_path, decay, precision):
+    config = replace(CONFIG, precision=precision)
+    settings = replace(SMALL, decay=decay)
+    unbroken = new_model(settings)
+    history = train(unbroken, data(), config, run=tmp_path / "a", progress=False)
+
+    class CutError(Exception):
+        pass
+
+    class CutShort(TensorImages):
+        served = 0
+
+        def __getitems__(self, indices):
+            self.served += 1
+            if self.served > 5:  # in the fifth step; the last checkpoint is of the third
+                raise CutError
+            return super().__getitems__(indices)
+
+    images = CutShort(data().images)
+    with pytest.raises(CutError):
+        train(new_model(settings), images, config, run=tmp_path / "b", progress=False)
+    checkpoint = load_checkpoint(tmp_path / "b")
+    assert checkpoint.config["step"] == 3
+    resumed = checkpoint.model
+    again = train(resumed, data(), config, run=tmp_path / "b", resume=checkpoint, progress=False)
+    assert_same_state(unbroken, resumed)
+    assert again == history
+
+
+def test_only_the_newest_checkpoint_stays(tmp_path):
+    train(new_model(), data(), CONFIG, run=tmp_path, progress=False)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["step-00000006"]
+    names = sorted(file.name for file in (tmp_path / "step-00000006").iterdir())
+    assert names == ["config.json", "model.safetensors", "optimizer.safetensors"]
+
+
+def test_a_nan_loss_names_the_step_and_keeps_the_last_checkpoint(tmp_path):
+    class Poisoned(TensorImages):
+        served = 0
+
+        def __getitems__(self, indices):
+            self.served += 1
+            if self.served == 5:
+                with torch.no_grad():
+                    model.decoder.from_codes.bias.fill_(float("nan"))
+            return super().__getitems__(indices)
+
+    model = new_model()
+    with pytest.raises(TrainingError, match="step 5: the loss is nan"):
+        train(model, Poisoned(data().images), CONFIG, run=tmp_path, progress=False)
+    checkpoint = load_checkpoint(tmp_path)
+    assert checkpoint.config["step"] == 3
+    assert all(torch.isfinite(value).all() for value in checkpoint.model.state_dict().values())
+
+
+def test_a_nan_before_the_quantizer_names_the_step():
+    model = new_model()
+    with torch.no_grad():
+        model.encoder.to_codes.bias.fill_(float("nan"))
+    with pytest.raises(TrainingError, match="step 1: z_e contains NaN or Inf"):
+        train(model, data(), CONFIG, progress=False)
+
+
+def test_every_image_once_an_epoch_and_shares_that_join():
+    config = replace(CONFIG, steps=10)
+    alone = list(ShuffledBatches(10, config, 0, Place(0, 1, torch.device("cpu"))))
+    flat = [index for batch in alone for index in batch]
+    assert all(sorted(flat[e : e + 10]) == list(range(10)) for e in range(0, 40, 10))
+    assert flat[:10] != flat[10:20]
+    shares = [
+        list(ShuffledBatches(10, config, 0, Place(rank, 2, torch.device("cpu"))))
+        for rank in range(2)
+    ]
+    assert [a + b for a, b in zip(*shares, strict=True)] == alone
+    later = list(ShuffledBatches(10, config, 7, Place(0, 1, torch.device("cpu"))))
+    assert later == alone[7:]
+
+
+DDP_SCRIPT = """
+import sys, torch
+sys.path[:0] = [{root!r}, {tests!r}]
+import test_training as t
+from dataclasses import replace
+torch.set_num_threads(1)
+decay = {decay}
+with t.processes("cpu") as place:
+    model = t.new_model(replace(t.SMALL, decay=decay))
+    config = replace(t.CONFIG, precision="float32")
+    t.train(model, t.data(), config, place=place, run={run!r}, progress=False)
+"""
+
+
+@pytest.mark.parametrize("decay", [None, 0.9])
+def test_two_processes_end_like_one_on_the_joint_batch(tmp_path, decay):
+    script = tmp_path / "ddp.py"
+    run = str(tmp_path / "run")
+    tests = str(Path(__file__).parent)
+    script.write_text(DDP_SCRIPT.format(root=str(ROOT), tests=tests, decay=decay, run=run))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    subprocess.run(
+        [*command, "--nproc-per-node=2", str(script)],
+        check=True,
+        timeout=240,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    single = new_model(replace(SMALL, decay=decay))
+    train(single, data(), replace(CONFIG, precision="float32"), progress=False)
+    joint = load_checkpoint(run).model
+    assert_same_state(single, joint, tolerance=1e-4)
+    assert single.quantizer.passes == 6
+
+
+def test_a_kill_at_any_moment_leaves_a_good_checkpoint(tmp_path):
+    script = tmp_path / "endless.py"
+    script.write_text(
+        f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(Path(__file__).parent)!r}]\n"
+        "import test_training as t\nfrom dataclasses import replace\n"
+        "t.torch.set_num_threads(1)\n"
+        "config = replace(t.CONFIG, steps=10**6, checkpoint_every=1)\n"
+        f"t.train(t.new_model(), t.data(), config, run={str(tmp_path / 'run')!r}, progress=False)\n"
+    )
+    worker = subprocess.Popen([sys.executable, str(script)])
+    try:
+        deadline = time.monotonic() + 120
+        while last_checkpoint(tmp_path / "run") is None:
+            assert worker.poll() is None, "the run ended by itself"
+            assert time.monotonic() < deadline, "no checkpoint came"
+            time.sleep(0.05)
+        time.sleep(0.3)
+    finally:
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+    checkpoint = load_checkpoint(tmp_path / "run")
+    step = checkpoint.config["step"]
+    config = replace(CONFIG, steps=step + 1, checkpoint_every=1)
+    train(checkpoint.model, data(), config, run=tmp_path / "run", resume=checkpoint, progress=False)
+    left = sorted(entry.name for entry in (tmp_path / "run").iterdir())
+    assert left == [f"step-{step + 1:08d}"], "what the killed run left behind is gone"
+
+
+def test_a_checkpoint_gives_back_the_model(tmp_path):
+    model = new_model()
+    train(model, data(), CONFIG, progress=False)
+    details = {"recipe": {"name": "x"}}
+    path = save_checkpoint(tmp_path / "m", model, step=6, details=details)
+    loaded = load_checkpoint(path)
+    assert_same_state(model, loaded.model)
+    assert loaded.config["step"] == 6
+    assert loaded.config["recipe"] == {"name": "x"}
+    assert loaded.config["model"] == asdict(SMALL)
+    assert not loaded.model.training
+    assert loaded.optimizer == {}
+
+
+def test_saving_refuses_nan_and_taken_places(tmp_path):
+    model = new_model()
+    save_checkpoint(tmp_path / "m", model, step=1)
+    before = (tmp_path / "m" / "model.safetensors").read_bytes()
+    with pytest.raises(FileExistsError, match="not replaced"):
+        save_checkpoint(tmp_path / "m", model, step=2)
+    assert (tmp_path / "m" / "model.safetensors").read_bytes() == before
+    with torch.no_grad():
+        model.encoder.to_codes.bias[0] = float("inf")
+    with pytest.raises(CheckpointError, match="step 3: encoder.to_codes.bias contains NaN or Inf"):
+        save_checkpoint(tmp_path / "n", model, step=3)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["m"]
+
+
+def _truncate(folder):
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def _change(folder, **changes):
+    file = folder / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+
+
+def _other_weights(folder):
+    other = save_checkpoint(folder.parent / "other", new_model(replace(SMALL, width=9)), step=1)
+    shutil.copy(other / "model.safetensors", folder)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (_truncate, "model.safetensors is truncated or not a safetensors file"),
+        (lambda f: (f / "model.safetensors").write_bytes(b"PK"), "truncated or not a safetensors"),
+        (lambda f: (f / "model.safetensors").unlink(), "model.safetensors is missing"),
+        (lambda f: (f / "config.json").write_text("{"), "config.json is not JSON"),
+        (lambda f: (f / "config.json").write_text("[]"), "got 'list'"),
+        (lambda f: _change(f, format="other 3"), "expected the format .*, got 'other 3'"),
+        (lambda f: _change(f, model={"wide": 8}), "'model' must hold only"),
+        (lambda f: _change(f, model={"width": 0}), "no valid model in it: width must be at least"),
+        (lambda f: _change(f, step="x"), "'step' must be an int"),
+        (_other_weights, "does not fit its configuration"),
+    ],
+)
+def test_damaged_and_foreign_checkpoints(tmp_path, damage, message):
+    path = save_checkpoint(tmp_path / "m", new_model(), step=1)
+    damage(path)
+    with pytest.raises(CheckpointError, match=message):
+        load_checkpoint(path)
+
+
+def test_no_checkpoint_at_all(tmp_path):
+    for path in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(FileNotFoundError, match="no checkpoint at"):
+            load_checkpoint(path)
+
+
+def test_a_half_written_checkpoint_does_not_count(tmp_path):
+    save_checkpoint(step_path(tmp_path, 1), new_model(), step=1)
+    partial = tmp_path / ".step-00000002.partial-1"
+    shutil.copytree(step_path(tmp_path, 1), partial)
+    assert load_checkpoint(tmp_path).config["step"] == 1
+
+
+def test_training_refuses_what_cannot_be(tmp_path):
+    with pytest.raises(ValueError, match="batch_size 4 does not divide among 3 processes"):
+        train(new_model(), data(), CONFIG, place=Place(0, 3, torch.device("cpu")))
+    with pytest.raises(ValueError, match="no images"):
+        train(new_model(), [], CONFIG)
+    model = new_model()
+    train(model, data(), CONFIG, run=tmp_path, progress=False)
+    done = load_checkpoint(tmp_path)
+    with pytest.raises(ValueError, match="taken 6 of 6 steps already"):
+        train(done.model, data(), CONFIG, resume=done)
+    bare = load_checkpoint(save_checkpoint(tmp_path / "bare", model, step=1))
+    with pytest.raises(ValueError, match="cannot be resumed"):
+        train(bare.model, data(), CONFIG, resume=bare)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"steps": 0}, ValueError, "steps must be at least 1"),
+        ({"batch_size": 1.5}, TypeError, "batch_size must be an int"),
+        ({"learning_rate": 0}, ValueError, "learning_rate must be finite and above 0"),
+        ({"precision": "half"}, ValueError, "precision must be one of"),
+    ],
+)
+def test_bad_training_configurations(options, error, message):
+    with pytest.raises(error, match=message):
+        TrainingConfig(**options)
+
+
+def test_a_device_that_is_not_there():
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(ValueError, match="no CUDA GPU is available"), processes("cuda"):
+        pass
+    with pytest.raises(ValueError, match="device must be cpu, cuda"), processes("meta"):
+        pass
+
+
+def test_evaluation_counts_every_image_once():
+    model = new_model()
+    train(model, data(), CONFIG, progress=False)
+    whole = evaluate(model, data(), batch_size=10)
+    parts = evaluate(model, data(), batch_size=3)  # 3 + 3 + 3 + 1
+    assert whole.images == parts.images == 10
+    assert whole == pytest.approx(parts, rel=1e-5)
+    assert whole.bits_per_image == 4 * 4 * 4
+    assert whole.raw_bits_per_image == 16 * 16 * 24
+    assert model.training, "the mode is given back"
+    with pytest.raises(ValueError, match="no images"):
+        evaluate(model, [])
