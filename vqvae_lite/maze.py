@@ -111,7 +111,7 @@ def _read_walks(folder: Path, split: str) -> tuple[int, list[int], np.ndarray, n
             return length, ids, walks["actions"], walks["poses"]
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} is missing; {_REMEDY}") from None
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise ValueError(f"{path} is not what make_maze.py wrote ({error}); {_REMEDY}") from error
 
 

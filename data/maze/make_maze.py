@@ -11,12 +11,11 @@ import hashlib
 import io
 import json
 import math
-import multiprocessing
 import os
 import platform
 import shutil
 import sys
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -113,8 +112,8 @@ def make(num_mazes: int, length: int, out: Path) -> dict:
 def _make_files(num_mazes: int, length: int, folder: Path) -> dict:
     mazes = []
     # Each maze depends on its number alone, so they can be made in any order and side by side.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(os.cpu_count() or 1, num_mazes), context) as pool:
+    # Threads do: the game runs in a process of its own, and the encoder holds no lock of Python's.
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, num_mazes)) as pool:
         for maze in pool.map(partial(_make_maze, length=length, folder=folder), range(num_mazes)):
             mazes.append(maze)
             print(f"maze {len(mazes)}/{num_mazes}: {maze.fidelity.mean():.2f} dB", flush=True)

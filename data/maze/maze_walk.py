@@ -3,6 +3,7 @@
 import math
 import os
 import tempfile
+import threading
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +25,8 @@ BRIGHTER = np.round(255 * (np.arange(256) / 255) ** (1 / GAMMA)).astype(np.uint8
 AIM = 9.0  # degrees: walk on where the way ahead is at most this far off
 LOOK_ABOUT = 0.03  # probability, per step, of beginning to turn for the sake of looking
 JITTER = 0.08  # of a cell: how far from the middle of the next cell to aim
+
+_starting = threading.Lock()  # the current folder is the whole process's
 
 
 class Walk(NamedTuple):
@@ -77,12 +80,14 @@ def _start_game(wad: bytes, folder: Path, seed: int) -> vzd.DoomGame:
     game.set_episode_start_time(10)
     game.set_episode_timeout(0)
     game.set_seed(seed)
-    here = Path.cwd()
-    os.chdir(folder)  # the engine makes a folder, _vizdoom, wherever it is started
-    try:
-        game.init()
-    finally:
-        os.chdir(here)
+    # The engine makes a folder, _vizdoom, wherever it is started: let that be the temporary one.
+    with _starting:
+        here = Path.cwd()
+        os.chdir(folder)
+        try:
+            game.init()
+        finally:
+            os.chdir(here)
     # The square cut from the middle of the picture is to span 90 degrees.
     width = game.get_screen_width()
     field_of_view = 2 * math.degrees(math.atan(width / (SIZE * SHRINK)))
