@@ -23,6 +23,6 @@ serve: book  ## show the book at http://localhost:8000
 	@$(python) -m http.server --bind localhost --directory _build/html 8000
 
 environment:  ## make or update .venv; the others do this first
-	@$(or $(PYTHON),python3) tools/environment.py
+	@$(or $(shell command -v python3),$(PYTHON),python3) tools/environment.py
 
 .PHONY: help book test notebooks data bench serve environment

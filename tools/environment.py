@@ -96,7 +96,9 @@ def tools():
 
 def make(tool, version, python):
     """Makes .venv from nothing; whether it succeeded."""
-    if os.path.lexists(VENV):
+    if os.path.islink(VENV) or os.path.isfile(VENV):
+        os.remove(VENV)
+    elif os.path.isdir(VENV):
         shutil.rmtree(VENV)
     os.mkdir(VENV)
     write_record(dict(record(version), complete=False))
@@ -125,7 +127,7 @@ def install(tool):
     say("installing with " + tool)
     command = [VENV_PYTHON, "-m", "pip", "install", "--disable-pip-version-check"]
     if tool == "uv":
-        command = ["uv", "pip", "install", "--python", VENV_PYTHON, "--compile-bytecode"]
+        command = ["uv", "pip", "install", "--python", VENV_PYTHON]
     if not sys.stdout.isatty():
         command.append("--quiet")
     packages = ["-r", "requirements-dev.txt", "-c", "constraints.txt"]

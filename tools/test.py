@@ -32,6 +32,8 @@ def main() -> int:
     browser.main()
     # Two processes of two threads each, on two cores, would be four times slower than of one.
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    # A dozen processes import torch: let the first leave its compiled files to the others.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     failed = []
     for name, command in STEPS.items():
         print(f"\n== {name}", flush=True)
