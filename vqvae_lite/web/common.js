@@ -66,9 +66,10 @@ const VQ = (function () {
   }
 
   // Dragging by mouse, pen or finger. act(u, v) gets the place in `frame` as fractions of its
-  // width and height; start() is called when the handle is taken.
+  // width and height; start() is called when the handle is taken. A touched handle gets no click.
   function drag(handle, frame, act, start = () => {}) {
-    handle.style.touchAction = "none"; // or a finger would scroll the page instead
+    // Or a finger would scroll the page; the CSS for it, touch-action, does not reach into an SVG.
+    handle.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
     let box = null;
     handle.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;

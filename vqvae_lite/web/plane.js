@@ -49,8 +49,9 @@
   }
 
   // ---- words and numbers ----
-  const number = (value) => (value < 0 ? "\u2212" : "") + Math.abs(value).toFixed(2);
-  const vector = (v) => `(${number(v[0] + 0)}, ${number(v[1] + 0)})`;
+  const number = (value, digits = 2) =>
+    (value < -0.005 ? "\u2212" : "") + Math.abs(value).toFixed(digits);
+  const vector = (v) => `(${number(v[0])},\u00a0${number(v[1])})`;
   const place = (i) => `row ${Math.floor(i / COLUMNS)}, column ${i % COLUMNS}`;
   const shape = (...sizes) => "(" + sizes.join(", ") + (sizes.length === 1 ? ",)" : ")");
 
@@ -72,8 +73,8 @@
     plane.append(
       el("line", { class: "tick", x1: x(tick), x2: x(tick), y1: BOTTOM, y2: BOTTOM + 5 }),
       el("line", { class: "tick", x1: LEFT - 5, x2: LEFT, y1: y(tick), y2: y(tick) }),
-      el("text", { x: x(tick), y: BOTTOM + 18, "text-anchor": "middle" }, number(tick).split(".")[0]),
-      el("text", { x: LEFT - 8, y: y(tick) + 4, "text-anchor": "end" }, number(tick).split(".")[0]),
+      el("text", { x: x(tick), y: BOTTOM + 18, "text-anchor": "middle" }, number(tick, 0)),
+      el("text", { x: LEFT - 8, y: y(tick) + 4, "text-anchor": "end" }, number(tick, 0)),
     );
   }
   plane.append(
