@@ -16,7 +16,7 @@ PROFILES = ("quick", "paper")
 # A short run on two cores has no time for the codes to be found one by one: shorter memory and
 # earlier restarts put all of them to use within a hundred steps.
 _QUICK = ModelConfig(width=64, decay=0.95, restart_below=0.1)
-_QUICK_TRAINING = TrainingConfig(steps=300, batch_size=16, learning_rate=1e-3, checkpoint_every=100)
+_QUICK_TRAINING = TrainingConfig(steps=400, batch_size=16, learning_rate=1e-3, checkpoint_every=100)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,48 @@
+"""A checkpoint measured on held-out images, with the command that trained it.
+
+python benchmarks/checkpoint.py checkpoints/maze maze_checkpoint
+python benchmarks/checkpoint.py runs/mine mine --folder pictures/test
+"""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+from record import write_result
+from torch.utils.data import Dataset
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from vqvae_lite import evaluate, load_checkpoint
+from vqvae_lite.images import FolderImages
+from vqvae_lite.recipes import Recipe, load_images
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("checkpoint", help="a checkpoint or run folder")
+    parser.add_argument("name", help="of the results file")
+    parser.add_argument("--folder", help="a folder of test images, for a recipe without splits")
+    options = parser.parse_args()
+    checkpoint = load_checkpoint(options.checkpoint)
+    recipe = Recipe.from_json(checkpoint.config["recipe"])
+    sets: dict[str, Dataset]
+    if options.folder:
+        sets = {"test": FolderImages(options.folder, recipe.size)}
+    else:
+        sets = {split: load_images(recipe, split) for split in ("validation", "test")}
+    figures = {"step": checkpoint.config["step"], "recipe": checkpoint.config["recipe"]}
+    for split, images in sets.items():
+        measured = evaluate(checkpoint.model, images)
+        figures[split] = {
+            name: round(value, 5) if isinstance(value, float) else value
+            for name, value in measured._asdict().items()
+        }
+        print(split, figures[split])
+    command = shlex.join(["python", "benchmarks/checkpoint.py", *sys.argv[1:]])
+    print(f"written to {write_result(options.name, command, figures)}")
+
+
+if __name__ == "__main__":
+    main()
