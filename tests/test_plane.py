@@ -44,6 +44,12 @@ def test_code_far_outside_has_no_cell():
     assert cells[1].shape == (0, 2)
 
 
+def test_of_codes_in_one_place_the_first_takes_all():
+    cells = plane.voronoi_cells([[1, 0], [-1, 0], [1, 0]])
+    assert [len(cell) for cell in cells] == [4, 4, 0]
+    assert area(cells[0]) == pytest.approx(18)
+
+
 def test_wrong_shapes_are_refused():
     with pytest.raises(ValueError, match=r"codebook must have the shape \(K, 2\), got \(8, 3\)"):
         plane.voronoi_cells(torch.zeros(8, 3))
@@ -151,6 +157,20 @@ def test_mouse_drags_outputs_and_codes(figure):
     page.expect(outputs, moved(page.codebook, 2, page.outputs[0]))
     assert page.codes[3] == 5
     assert page.codes[0] == 2
+
+
+def test_code_moved_onto_another_loses_its_cell(figure):
+    page = figure()
+    # Into the corner, which both reach to the bit.
+    for code in ("#code-3", "#code-4"):
+        page.frame.locator(code).focus()
+        for _ in range(8):
+            page.page.keyboard.press("Shift+ArrowLeft")
+            page.page.keyboard.press("Shift+ArrowDown")
+    cells = page.frame.locator("polygon.cell")
+    assert cells.nth(3).get_attribute("points") != ""
+    assert cells.nth(4).get_attribute("points") == ""
+    assert 4 not in page.codes
 
 
 def test_finger_drags_and_does_not_scroll(figure):

@@ -26,8 +26,8 @@ def voronoi_cells(codebook: Any, limit: float = 3.0) -> list[np.ndarray]:
         limit: the square reaches from -limit to limit on both axes.
 
     Returns:
-        K polygons, each of shape (corners, 2), counter-clockwise; a cell outside the square has
-        no corners.
+        K polygons, each of shape (corners, 2), counter-clockwise. A cell outside the square has no
+        corners, nor has one of two codes in the same place: the lower index takes all.
 
     Raises:
         ValueError: another shape.
@@ -40,7 +40,8 @@ def voronoi_cells(codebook: Any, limit: float = 3.0) -> list[np.ndarray]:
         polygon = limit * np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
         for b in np.delete(codebook, k, axis=0):
             polygon = _clip(polygon, 2 * (b - a), b @ b - a @ a)
-        cells.append(polygon)
+        covered = (codebook[:k] == a).all(axis=1).any()
+        cells.append(np.empty((0, 2)) if covered else polygon)
     return cells
 
 

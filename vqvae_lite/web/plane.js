@@ -30,6 +30,10 @@
     let polygon = [[-LIMIT, -LIMIT], [LIMIT, -LIMIT], [LIMIT, LIMIT], [-LIMIT, LIMIT]];
     codebook.forEach((b, j) => {
       if (j === k) return;
+      if (squared(a, b) === 0) { // in the same place the lower index takes all
+        if (j < k) polygon = [];
+        return;
+      }
       const normal = [2 * (b[0] - a[0]), 2 * (b[1] - a[1])];
       const offset = b[0] ** 2 + b[1] ** 2 - a[0] ** 2 - a[1] ** 2;
       const side = (p) => normal[0] * p[0] + normal[1] * p[1] - offset;
