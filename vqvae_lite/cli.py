@@ -104,10 +104,9 @@ def _train(options: argparse.Namespace) -> None:
     if resume:
         model = resume.model
     else:
-        generator = torch.Generator().manual_seed(recipe.training.seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.training.seed)
-            model = VQVAE(recipe.model, generator)
+            model = VQVAE(recipe.model)
     with processes(options.device) as place:
         if place.rank == 0:
             print(
