@@ -10,6 +10,8 @@ changes nothing but what a cell computes.
 """
 
 import argparse
+import base64
+import io
 import re
 import sys
 import time
@@ -18,11 +20,13 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from PIL import Image
 
 import notebook_file
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+LARGE = 100_000  # bytes of a PNG: more are rows of frames
 PROGRESS = re.compile(r"\r|\d+%\||\d+it \[|^\s*$")
 
 
@@ -74,6 +78,8 @@ def keep(output: nbformat.NotebookNode, cell: nbformat.NotebookNode) -> bool:
     """Whether an output is stored: no widget, no progress bar; any other stderr is refused."""
     if output.output_type in ("display_data", "execute_result"):
         output.metadata = {}
+        if "image/png" in output.data:
+            output.data["image/png"] = smaller(output.data["image/png"])
         return WIDGET not in output.data
     if output.output_type == "stream" and output.name == "stderr":
         lines = [line for line in output.text.split("\n") if not PROGRESS.search(line)]
@@ -81,6 +87,21 @@ def keep(output: nbformat.NotebookNode, cell: nbformat.NotebookNode) -> bool:
             raise NotStoredError(f"a cell writes to stderr\n{cell.source}\n---\n{lines[0]}")
         return False
     return True
+
+
+def smaller(png: str) -> str:
+    """A large PNG with a palette of 256 colours fitted to it: some 40 % of the bytes.
+
+    The colours are off by a PSNR of about 35 to 42 dB in the book's rows of frames, which is below
+    what the eye makes out at that size and far below the differences that such figures show.
+    """
+    content = base64.b64decode(png)
+    if len(content) <= LARGE:
+        return png
+    image = Image.open(io.BytesIO(content)).convert("RGB")
+    buffer = io.BytesIO()
+    image.quantize(256, dither=Image.Dither.NONE, kmeans=2).save(buffer, "PNG", optimize=True)
+    return base64.b64encode(buffer.getvalue()).decode() + "\n"
 
 
 def main() -> int:

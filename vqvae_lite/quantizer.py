@@ -4,13 +4,13 @@ Source: van den Oord, Vinyals and Kavukcuoglu, "Neural Discrete Representation L
 (NIPS 2017), section 3.1 (the discrete latents), 3.2 (the losses) and appendix A.1 (EMA).
 """
 
-import math
 from typing import NamedTuple
 
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from vqvae_lite.codebook import move_codes, restart_codes, track_use
 
 # How many scores (vectors x codes) one chunk of `nearest_codes` holds at a time: few enough
 # to stay in a CPU's cache, many enough to keep a GPU busy.
@@ -208,7 +208,7 @@ class VectorQuantizer(nn.Module):
             codes = self._nearest(rows.detach())
             z_q = self._gather(codes, rows.dtype)
             if self.training:
-                self._track(rows.detach(), codes)
+                self._learn(rows.detach(), codes)
 
             commitment_loss = F.mse_loss(rows, z_q.detach())
             if self.decay is None:
@@ -317,74 +317,24 @@ class VectorQuantizer(nn.Module):
             raise ValueError(f"z_e contains NaN or Inf ({bad} of {z_e.numel()} values)")
 
     @torch.no_grad()
-    def _restart(self, rows: Tensor) -> None:
-        """Puts rows of the batch in the place of unused codes, in place.
-
-        A replaced code starts with the uniform use N / K as its count. Where a batch has fewer
-        rows than there are codes to replace, the others wait for the next batch.
-        """
-        rank, world = _rank_and_world()
-        total = len(rows) * world
-        uniform = total / self.num_codes
-        stride = _coprime_stride(total)
+    def _learn(self, rows: Tensor, codes: Tensor) -> None:
+        """Moves the EMA codebook; a gradient codebook has only its use tracked."""
+        self.passes += 1
+        decay = _GRADIENT_COUNT_DECAY if self.decay is None else self.decay
         for c in range(self.num_codebooks):
             codebook, count = self._views(c)
-            dead = count <= self.restart_below * uniform
-            turn = dead.cumsum(0) - 1
-            dead &= turn < total
-            # The rows of all processes, one after another, as if they were one batch.
-            row = (turn * stride + self.passes) % total - rank * len(rows)
-            here = dead & (row >= 0) & (row < len(rows))
-            fresh = rows[row.clamp(0, len(rows) - 1), c] * here[:, None]
-            if world > 1:
-                dist.all_reduce(fresh)
-            codebook.copy_(torch.where(dead[:, None], fresh.to(codebook.dtype), codebook))
-            count.copy_(torch.where(dead, uniform, count))
+            used = track_use(count, codes[:, c], decay)
+            if self.decay is not None:
+                move_codes(codebook, count, rows[:, c], codes[:, c], used, decay)
 
     @torch.no_grad()
-    def _track(self, rows: Tensor, codes: Tensor) -> None:
-        """The EMA step of appendix A.1, in place; a gradient codebook has only its use tracked."""
-        world = _rank_and_world()[1]
-        decay = _GRADIENT_COUNT_DECAY if self.decay is None else self.decay
-        self.passes += 1
+    def _restart(self, rows: Tensor) -> None:
         for c in range(self.num_codebooks):
             codebook, count = self._views(c)
-            ones = rows.new_ones(len(rows))
-            used = rows.new_zeros(self.num_codes).index_add_(0, codes[:, c], ones)
-            if world > 1:
-                dist.all_reduce(used)
-            count.mul_(decay).add_(used, alpha=1 - decay)
-            if self.decay is None:
-                continue
-            sums = torch.zeros_like(codebook, dtype=rows.dtype)
-            sums.index_add_(0, codes[:, c], rows[:, c])
-            if world > 1:
-                dist.all_reduce(sums)
-            # m / N after the step, written as a move: (1 - decay) (sum - n e) / N. A code that
-            # no vector chose has m and N shrink alike, so it stays, whatever its count.
-            shift = (1 - decay) * (sums - used[:, None] * codebook) / count[:, None]
-            codebook.add_(torch.where(used[:, None] > 0, shift, 0).to(codebook.dtype))
+            restart_codes(codebook, count, rows[:, c], self.restart_below, self.passes)
 
     def _views(self, index: int) -> tuple[Tensor, Tensor]:
         """Codebook and count number `index`, as views that write through."""
         if self.num_codebooks == 1:
             return self.codebook.detach(), self.count
         return self.codebook.detach()[index], self.count[index]
-
-
-def _rank_and_world() -> tuple[int, int]:
-    if dist.is_available() and dist.is_initialized():
-        return dist.get_rank(), dist.get_world_size()
-    return 0, 1
-
-
-def _coprime_stride(total: int) -> int:
-    """A step that visits all of `total` rows and spreads any few of them evenly.
-
-    Steps of the golden section are the most even ones; to visit every row the step and the
-    total may share no factor.
-    """
-    stride = max(1, round(total * (math.sqrt(5) - 1) / 2))
-    while math.gcd(stride, total) != 1:
-        stride += 1
-    return stride
