@@ -20,7 +20,7 @@ STEPS = {
     "format": (*RUFF, "format", "--check", "--quiet", "."),
     "book": (sys.executable, "tools/book.py"),
     "tests": (
-        *(sys.executable, "-m", "pytest", "tests", "book", "-q", "--color=auto", "--durations=5"),
+        *(sys.executable, "-m", "pytest", "tests", "book", "-q", "-rs", "--durations=5"),
         *("--nbval", "--nbval-current-env", "--nbval-cell-timeout=300"),
         *("-n", "2", "--dist", "loadfile"),
     ),
