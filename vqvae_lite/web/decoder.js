@@ -1,21 +1,26 @@
 // A `Decoder` of networks.py in plain JavaScript, from what `decoder_data` wrote.
 //
 // A map holds its channels last, so that the loops that count run along one array. Every layer
-// keeps its output: after a change of a few codes only the places that it reaches are computed
-// again, and each layer is told which by a box {x0, y0, x1, y1}, both ends included.
+// keeps what it gave: when a few codes change, only the places they reach are computed again.
+// These lie in a box {x0, y0, x1, y1}, both ends included, which grows from layer to layer.
 VQ.decoder = (function () {
   "use strict";
 
-  // The weights of four output channels lie side by side: one read of an input serves all four.
-  function load({ weight, scale, bias }) {
-    const [outputs, size, , inputs] = weight.shape;
-    const steps = VQ.unpack(weight).values, scales = VQ.unpack(scale).values;
-    const count = size * size * inputs;
-    const weights = new Float64Array(4 * Math.ceil(outputs / 4) * count);
-    for (let o = 0; o < outputs; o++) {
-      const start = (o >> 2) * 4 * count + (o & 3);
-      for (let i = 0; i < count; i++) weights[start + 4 * i] = steps[o * count + i] * scales[o];
-    }
+  // Numbers written as whole steps; each row has a step of its own.
+  function rows({ steps, step }) {
+    const { values, shape } = VQ.unpack(steps), size = VQ.unpack(step).values;
+    const length = values.length / shape[0];
+    return { shape, length, values: Float64Array.from(values, (v, i) => v * size[Math.floor(i / length)]) };
+  }
+
+  // The weights of four output channels side by side: one read of an input serves all four.
+  function layer({ weight, bias }) {
+    const { shape: [outputs, size, , inputs], length, values } = rows(weight);
+    const weights = new Float64Array(4 * Math.ceil(outputs / 4) * length);
+    values.forEach((value, i) => {
+      const o = Math.floor(i / length);
+      weights[4 * ((o >> 2) * length + (i % length)) + (o & 3)] = value;
+    });
     return { outputs, size, inputs, weights, bias: VQ.unpack(bias).values };
   }
 
@@ -23,70 +28,119 @@ VQ.decoder = (function () {
     return { height, width, channels, values: new Float64Array(height * width * channels) };
   }
 
-  function rectify(from, to, { x0, y0, x1, y1 }) {
+  function relu(from, to, { x0, y0, x1, y1 }) {
     for (let y = y0; y <= y1; y++) {
-      const row = y * from.width, end = (row + x1 + 1) * from.channels;
-      for (let i = (row + x0) * from.channels; i < end; i++) to.values[i] = Math.max(0, from.values[i]);
+      const end = (y * from.width + x1 + 1) * from.channels;
+      for (let i = (y * from.width + x0) * from.channels; i < end; i++) {
+        to.values[i] = Math.max(0, from.values[i]);
+      }
     }
   }
 
-  // A convolution of stride 1 that keeps the size; or, doubling, a transposed one of stride 2,
-  // padding 1, where output y gets weight ky from input (y + 1 - ky) / 2 if that is a whole
-  // number. `plus` is a map to add, `relu` whether to rectify the sum. Returns the box it filled.
-  function convolve(layer, from, to, reached, { doubling = false, plus = null, relu = false } = {}) {
-    const { outputs, size, inputs, weights, bias } = layer;
-    const pad = doubling ? 1 : (size - 1) / 2;
-    const first = (at) => Math.max(0, doubling ? 2 * at - 1 : at - pad);
-    const last = (at, count) => Math.min(count - 1, doubling ? 2 * at + 2 : at + pad);
-    const box = {
-      x0: first(reached.x0), x1: last(reached.x1, to.width),
-      y0: first(reached.y0), y1: last(reached.y1, to.height),
+  // The inputs that output `at` sees along one axis: place, index of its weight, place, index...
+  // A convolution keeps the size. A doubling is a transposed convolution of stride 2 and padding
+  // 1: input i reaches outputs 2 i - 1 + k, so output `at` sees (at + 1 - k) / 2 where that is
+  // a whole number.
+  function taps(at, size, count, doubling) {
+    const seen = [];
+    for (let k = 0; k < size; k++) {
+      const place = doubling ? (at + 1 - k) / 2 : at + k - (size - 1) / 2;
+      if (Number.isInteger(place) && place >= 0 && place < count) seen.push(place, k);
+    }
+    return seen;
+  }
+
+  // What four output channels get from `count` inputs from i on, with their weights from w on,
+  // is added to the four sums. Nearly all the time goes into this loop.
+  const sums = new Float64Array(4);
+  function addDots(values, i, count, weights, w) {
+    let a = sums[0], b = sums[1], c = sums[2], d = sums[3];
+    for (const end = i + count; i < end; i++, w += 4) {
+      const value = values[i];
+      a += value * weights[w];
+      b += value * weights[w + 1];
+      c += value * weights[w + 2];
+      d += value * weights[w + 3];
+    }
+    sums[0] = a; sums[1] = b; sums[2] = c; sums[3] = d;
+  }
+
+  // Computes the outputs that the inputs in `box` reach, with the map `plus` added where there
+  // is one, and rectified where `rectified`; returns the box of these outputs.
+  function convolve(layer, from, to, box, { doubling = false, plus = null, rectified = false } = {}) {
+    const { outputs, size, inputs, weights, bias } = layer, values = from.values;
+    const low = (at) => Math.max(0, doubling ? 2 * at - 1 : at - (size - 1) / 2);
+    const high = (at, count) => Math.min(count - 1, doubling ? 2 * at + 2 : at + (size - 1) / 2);
+    const { x0, x1, y0, y1 } = {
+      x0: low(box.x0), x1: high(box.x1, to.width), y0: low(box.y0), y1: high(box.y1, to.height),
     };
-    const source = (at, k, count) => {
-      const place = doubling ? (at + 1 - k) / 2 : at + k - pad;
-      return Number.isInteger(place) && place >= 0 && place < count ? place : -1;
-    };
-    const x = from.values;
+    const columns = Array.from({ length: to.width }, (_, x) => taps(x, size, from.width, doubling));
     for (let block = 0; block < outputs; block += 4) {
-      const start = block * size * size * inputs;
-      for (let oy = box.y0; oy <= box.y1; oy++) {
-        for (let ox = box.x0; ox <= box.x1; ox++) {
-          let a = 0, b = 0, c = 0, d = 0;
-          for (let ky = 0; ky < size; ky++) {
-            const iy = source(oy, ky, from.height);
-            if (iy < 0) continue;
-            for (let kx = 0; kx < size; kx++) {
-              const ix = source(ox, kx, from.width);
-              if (ix < 0) continue;
-              let w = start + 4 * (ky * size + kx) * inputs;
-              const end = (iy * from.width + ix + 1) * inputs;
-              for (let i = end - inputs; i < end; i++, w += 4) {
-                const v = x[i];
-                a += v * weights[w];
-                b += v * weights[w + 1];
-                c += v * weights[w + 2];
-                d += v * weights[w + 3];
-              }
+      for (let y = y0; y <= y1; y++) {
+        const above = taps(y, size, from.height, doubling);
+        for (let x = x0; x <= x1; x++) {
+          sums.fill(0);
+          for (let m = 0; m < above.length; m += 2) {
+            const row = above[m], ky = above[m + 1], across = columns[x];
+            for (let n = 0; n < across.length; n += 2) {
+              const column = across[n], kx = across[n + 1];
+              addDots(values, (row * from.width + column) * inputs, inputs,
+                weights, ((block * size + 4 * ky) * size + 4 * kx) * inputs);
             }
           }
-          const sums = [a, b, c, d], place = (oy * to.width + ox) * outputs + block;
-          for (let j = 0; j < Math.min(4, outputs - block); j++) {
-            const sum = sums[j] + bias[block + j] + (plus ? plus.values[place + j] : 0);
-            to.values[place + j] = relu ? Math.max(0, sum) : sum;
+          const place = (y * to.width + x) * outputs + block;
+          for (let j = 0; j < 4 && block + j < outputs; j++) {
+            const value = sums[j] + bias[block + j] + (plus ? plus.values[place + j] : 0);
+            to.values[place + j] = rectified ? Math.max(0, value) : value;
           }
         }
       }
     }
-    return box;
+    return { x0, y0, x1, y1 };
   }
 
-  // decoder(data, height, width) for maps of height x width codes: decode(codes, box) computes
-  // again what codes in the box reach, all of the picture if none is given. Returns the picture
-  // as {height, width, channels, values}, around [-1, 1] and not clamped.
-  return function (data, height, width) {
-    const codebook = load(data.codebook), fromCodes = load(data.from_codes);
-    const like = () => map(height, width, fromCodes.outputs);
-    const vectors = map(height, width, fromCodes.inputs);
-    return null;
+  // decoder(data) has the codebook, `vector(k)`, and `on(height, width)`: for maps of so many codes
+  // a function decode(codes, box) that gives the picture as {height, width, channels, values},
+  // around [-1, 1] and not clamped. Without a box all of it is computed; with one, what the codes
+  // in the box reach.
+  return function (data) {
+    const codebook = rows(data.codebook), first = layer(data.from_codes);
+    const residuals = data.residuals.map((block) => block.map(layer));
+    const doublings = data.doublings.map(layer);
+    const vector = (k) => codebook.values.subarray(k * codebook.length, (k + 1) * codebook.length);
+
+    function on(height, width) {
+      const like = () => map(height, width, first.outputs);
+      const vectors = map(height, width, first.inputs), start = like(), last = like();
+      const blocks = residuals.map(() => ({ rectified: like(), inner: like(), sum: like() }));
+      const pictures = doublings.map((d, i) => map(height << (i + 1), width << (i + 1), d.outputs));
+
+      return function (codes, box = { x0: 0, y0: 0, x1: width - 1, y1: height - 1 }) {
+        for (let y = box.y0; y <= box.y1; y++) {
+          for (let x = box.x0; x <= box.x1; x++) {
+            const place = y * width + x;
+            vectors.values.set(vector(codes[place]), place * first.inputs);
+          }
+        }
+        box = convolve(first, vectors, start, box);
+        let now = start;
+        blocks.forEach(({ rectified, inner, sum }, i) => {
+          const [conv3x3, conv1x1] = residuals[i];
+          relu(now, rectified, box);
+          box = convolve(conv3x3, rectified, inner, box, { rectified: true });
+          convolve(conv1x1, inner, sum, box, { plus: now });
+          now = sum;
+        });
+        relu(now, last, box);
+        now = last;
+        doublings.forEach((doubling, i) => {
+          const rectified = i < doublings.length - 1;
+          box = convolve(doubling, now, pictures[i], box, { doubling: true, rectified });
+          now = pictures[i];
+        });
+        return now;
+      };
+    }
+    return { count: codebook.shape[0], size: codebook.length, vector, on };
   };
 })();
