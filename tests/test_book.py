@@ -24,7 +24,9 @@ def built():
     index = HTML / "index.html"
     if not index.exists():
         pytest.fail("no book in _build/html: run `make book`")
-    sources = [ROOT / "_config.yml", ROOT / "_toc.yml", *(ROOT / "book").rglob("*.*")]
+    sources = [ROOT / "_config.yml", ROOT / "_toc.yml"]
+    sources += [path for path in (ROOT / "book").glob("*") if path.is_file()]
+    sources += (ROOT / "book" / "_static").rglob("*.*")
     newer = [path.name for path in sources if path.stat().st_mtime > index.stat().st_mtime]
     if newer:
         pytest.fail(f"the book is older than {', '.join(newer)}: run `make book`")
