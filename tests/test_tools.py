@@ -69,14 +69,13 @@ def test_run_refuses_and_keeps_the_old_file(stored, source, message):
 
 
 def test_cell_names_follow_what_the_cells_say():
-    cells = [v4.new_code_cell(source) for source in ("a", "b", "a")]
-    notebook = v4.new_notebook(cells=cells)
-    notebook_file.name_cells(notebook)
-    names = [cell.id for cell in notebook.cells]
-    assert len(set(names)) == 3
-    notebook.cells.insert(0, v4.new_code_cell("new"))
-    notebook_file.name_cells(notebook)
-    assert [cell.id for cell in notebook.cells][1:] == names
+    def names(*sources):
+        notebook = v4.new_notebook(cells=[v4.new_code_cell(source) for source in sources])
+        notebook_file.name_cells(notebook)
+        return [cell.id for cell in notebook.cells]
+
+    assert len(set(names("a", "b", "a"))) == 3
+    assert names("new", "a", "b", "a")[1:] == names("a", "b", "a")
 
 
 def test_first_cell_is_put_once():
