@@ -2,13 +2,10 @@
 and its figures react, on a wide screen and on a phone, in the light and the dark theme.
 """
 
-import os
 import re
 
 import pytest
 from test_book import HTML, PAGES, built  # noqa: F401  (the fixture that wants a fresh book)
-
-import browser as browsers
 
 VIEWS = {  # width and height in CSS pixels, and the colours that the reader's system prefers
     "wide": (1280, 900, "light"),
@@ -24,21 +21,6 @@ HARMLESS = (
     # the icons are drawings that a script of the theme puts in, and need no font.
     "_static/vendor/fontawesome/",
 )
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    path = browsers.find()
-    if not path:
-        message = "no Chromium or Chrome found: the book was not looked at in a browser"
-        if os.environ.get("REQUIRE_BROWSER"):
-            pytest.fail(message)
-        pytest.skip(message)
-    playwright = pytest.importorskip("playwright.sync_api").sync_playwright().start()
-    program = playwright.chromium.launch(executable_path=path)
-    yield program
-    program.close()
-    playwright.stop()
 
 
 class Visit:

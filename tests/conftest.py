@@ -1,0 +1,23 @@
+"""What several test files share."""
+
+import os
+
+import pytest
+
+import browser as browsers
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A headless browser; without one its tests are skipped, or fail where it is required."""
+    path = browsers.find()
+    if not path:
+        message = "no Chromium or Chrome found: nothing was looked at in a browser"
+        if os.environ.get("REQUIRE_BROWSER"):
+            pytest.fail(message)
+        pytest.skip(message)
+    playwright = pytest.importorskip("playwright.sync_api").sync_playwright().start()
+    program = playwright.chromium.launch(executable_path=path)
+    yield program
+    program.close()
+    playwright.stop()
