@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -14,6 +16,12 @@ TAGS = ["bootstrap", "hide-input"]
 def source() -> str:
     """What the cell says."""
     return TEMPLATE.read_text(encoding="utf-8").strip()
+
+
+def make_font_cache() -> None:
+    """Lets matplotlib look for fonts now: on its first import it says so on a slow machine."""
+    command = [sys.executable, "-c", "import matplotlib.font_manager"]
+    subprocess.run(command, stderr=subprocess.DEVNULL)
 
 
 def put(notebook: nbformat.NotebookNode, text: str) -> bool:

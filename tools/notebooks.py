@@ -109,6 +109,7 @@ def main() -> int:
     parser.add_argument("notebook", nargs="*", type=Path, help="default: every book/*.ipynb")
     parser.add_argument("--timeout", type=float, default=600, help="seconds a cell may take")
     arguments = parser.parse_args()
+    notebook_file.make_font_cache()
     failed = 0
     for path in arguments.notebook or sorted((notebook_file.ROOT / "book").glob("*.ipynb")):
         print(f"{path.name}: ", end="", flush=True)

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import browser
+import notebook_file
 
 ROOT = Path(__file__).resolve().parent.parent
 RUFF = (sys.executable, "-m", "ruff")
@@ -21,7 +22,8 @@ STEPS = {
     "book": (sys.executable, "tools/book.py"),
     "tests": (
         *(sys.executable, "-m", "pytest", "tests", "book", "-q", "-rs", "--durations=5"),
-        *("--nbval", "--nbval-current-env", "--nbval-cell-timeout=300"),
+        *("--nbval", "--nbval-current-env", "--nbval-cell-timeout=600"),
+        "--nbval-kernel-startup-timeout=180",
         *("-n", "2", "--dist", "loadfile"),
     ),
 }
@@ -34,6 +36,7 @@ def main() -> int:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     # A dozen processes import torch: let the first leave its compiled files to the others.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    notebook_file.make_font_cache()
     failed = []
     for name, command in STEPS.items():
         print(f"\n== {name}", flush=True)
