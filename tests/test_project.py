@@ -44,3 +44,12 @@ def test_old_python_is_told_so(tmp_path):
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert result.returncode == 1
     assert "3.10 to 3.13 expected" in result.stdout
+
+
+def test_scripts_of_the_figures_are_installed_too():
+    """The patterns of package-data cover every file beside the modules."""
+    project = (ROOT / "pyproject.toml").read_text()
+    listed = set(re.search(r'(?m)^"vqvae_lite\.web" = \[(.*)\]', project)[1].split(", "))
+    files = [path for path in (ROOT / "vqvae_lite" / "web").iterdir() if path.is_file()]
+    assert files
+    assert {f'"*{path.suffix}"' for path in files} <= listed

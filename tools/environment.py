@@ -132,13 +132,17 @@ def install(tool):
         command.append("--quiet")
     packages = ["-r", "requirements-dev.txt", "-c", "constraints.txt"]
     itself = ["--no-deps", "--no-build-isolation", "--editable", "."]
-    return run(command + packages) and run(command + itself)
+    return run(command + packages) and run(command + itself, speak=False)
 
 
-def run(command):
-    """Runs a command; whether it succeeded."""
+def run(command, speak=True):
+    """Runs a command; whether it succeeded. One that is not to speak is heard when it fails."""
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH")}
-    return subprocess.call(command, env=environment) == 0
+    pipes = {} if speak else {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    result = subprocess.run(command, env=environment, **pipes)
+    if result.returncode and not speak:
+        print(result.stdout.decode())
+    return result.returncode == 0
 
 
 def record(version):
