@@ -152,8 +152,23 @@ def test_pointing_shows_the_code_its_uses_and_its_pixels(explore):
     )
     assert card.locator(".tiles canvas").count() == min(12, everywhere)
     assert card.locator(".bars rect").count() == 6
-    explorer.do(explorer.page.mouse.move, 1, 1)
-    assert explorer.do(explorer.page.mouse.move, *explorer.at(0, 0))["changed"] == 0
+    assert card.locator(".tiles .tile").count() == 12
+
+
+def test_what_lies_below_stays_where_it_is(explore):
+    """Whatever code is pointed at: else the palette would run away from the pointer."""
+    explorer = explore()
+    order = explorer.page.locator("#order")
+    tops = set()
+    for place in [(0, 0), (3, 7), (5, 1), (7, 9)]:
+        explorer.do(explorer.page.mouse.move, *explorer.at(*place))
+        tops.add((order.bounding_box()["y"], explorer.page.locator(".bars").bounding_box()["y"]))
+    box = explorer.page.locator("#palette").bounding_box()
+    for share in (0.1, 0.5, 0.9):
+        x, y = box["x"] + share * box["width"], box["y"] + box["height"] / 2
+        explorer.do(explorer.page.mouse.move, x, y)
+        tops.add((order.bounding_box()["y"], explorer.page.locator(".bars").bounding_box()["y"]))
+    assert len(tops) == 1
 
 
 def test_painting_changes_the_picture_and_undo_restores_it(explore):

@@ -52,7 +52,9 @@ VQ.codeCard = (function () {
       const list = uses[shown], length = Math.min(TILES, list.length);
       tilesLabel.textContent = length
         ? "Pixels it stands for, with what lies around them" : "It stands for nothing in these frames";
-      tiles.replaceChildren(...Array.from({ length }, (_, i) => {
+      // There are always as many tiles, or what lies below would move under the reader's pointer.
+      tiles.replaceChildren(...Array.from({ length: TILES }, (_, i) => {
+        if (i >= length) return el("div", { class: "tile none" });
         const canvas = el("canvas", {});
         around(canvas, list[Math.floor((i * list.length) / length)]);
         return el("div", { class: "tile" }, canvas);
