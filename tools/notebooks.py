@@ -26,7 +26,7 @@ import notebook_file
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-LARGE = 100_000  # bytes of a PNG: more are rows of frames
+LARGE = 30_000  # bytes of a PNG: more are rows of frames, or nearly
 PROGRESS = re.compile(r"\r|\d+%\||\d+it \[|^\s*$")
 
 
