@@ -1,5 +1,7 @@
 """The project's own papers agree with each other."""
 
+import ast
+import json
 import re
 import subprocess
 import sys
@@ -53,3 +55,66 @@ def test_scripts_of_the_figures_are_installed_too():
     files = [path for path in (ROOT / "vqvae_lite" / "web").iterdir() if path.is_file()]
     assert files
     assert {f'"*{path.suffix}"' for path in files} <= listed
+
+
+def test_figures_of_the_readme_are_those_of_the_results():
+    results = ROOT / "benchmarks" / "results"
+    checkpoint, copy, quantizer = (
+        json.loads((results / f"{name}.json").read_text())
+        for name in ("maze_checkpoint", "cifar10_jpeg_copy", "quantizer")
+    )
+    rows = [line for line in (ROOT / "README.md").read_text().splitlines() if "dB" in line]
+    for row, measured in zip(rows, (checkpoint["test"], copy["test"]), strict=True):
+        assert f"PSNR {measured['psnr']:.2f} dB, SSIM {measured['ssim']:.3f}" in row
+        assert f"perplexity {measured['perplexity']:.0f}" in row
+        assert f"{measured['fraction_used']:.0%}" in row
+    sizes = quantizer["sizes"]
+    small, large = (f"{sizes[size]['times_faster']:.1f}" for size in ("512", "8192"))
+    share = f"{sizes['8192']['share_of_memory']:.1%}"
+    claim = f"{small} times faster at K = 512, {large} at K = 8192, there with {share}"
+    assert claim in (ROOT / "README.md").read_text()
+
+
+def test_importing_the_package_changes_nothing():
+    script = (
+        "import os, sys, warnings, torch, numpy, matplotlib\n"
+        "def settings():\n"
+        "    return (torch.initial_seed(), torch.get_rng_state().tolist(),\n"
+        "            torch.get_num_threads(),\n"
+        "            torch.get_default_dtype(), numpy.random.get_state()[1].tolist(),\n"
+        "            dict(matplotlib.rcParams), warnings.filters, dict(os.environ))\n"
+        "before = settings()\n"
+        "import vqvae_lite.cli, vqvae_lite.codemap, vqvae_lite.learning, vqvae_lite.plane\n"
+        "assert settings() == before\n"
+        "assert 'torchvision' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", script], cwd=ROOT, check=True)
+
+
+# The stations of the flow, in order; modules of one station may import each other.
+STATIONS = [
+    {"images", "maze"},
+    {"networks"},
+    {"codebook", "quantizer"},
+    {"model"},
+    {"metrics", "distributed"},
+    {"checkpoints", "codefile"},
+    {"evaluation", "training"},
+    {"recipes"},
+    {"cli"},
+]
+
+
+def test_data_flow_one_way_through_the_package():
+    order = {module: place for place, station in enumerate(STATIONS) for module in station}
+    for module, place in order.items():
+        tree = ast.parse((ROOT / "vqvae_lite" / f"{module}.py").read_text())
+        imported = {
+            node.module.partition(".")[2]
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("vqvae_lite.")
+        }
+        for name in imported:
+            assert order[name] <= place, f"{module} imports {name}"
+        if module in ("codebook", "quantizer"):
+            assert imported <= {"codebook"}
