@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.path import Path
-from test_browser import chromium  # noqa: F401  (a fixture)
 
 from vqvae_lite import plane
 from vqvae_lite.quantizer import nearest_codes
@@ -114,7 +113,7 @@ class Page:
 
 
 @pytest.fixture
-def figure(chromium, tmp_path):  # noqa: F811
+def figure(chromium, tmp_path):
     pages = []
 
     def show(**context):

@@ -88,7 +88,9 @@ def first_cell(monkeypatch):
     def run(folder, absent=()):
         commands = []
         monkeypatch.chdir(folder)
-        monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
+        # Other tests may have put the checkout there already; the cell is to find it by itself.
+        root = str(notebook_file.ROOT)
+        monkeypatch.setattr(sys, "path", [path for path in sys.path if path not in ("", root)])
         monkeypatch.setattr(subprocess, "run", lambda command, **_: commands.append(command))
         there = dict.fromkeys(absent)
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: there.get(name, "found"))
