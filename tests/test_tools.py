@@ -20,9 +20,11 @@ v4 = nbformat.v4
 def stored(tmp_path):
     """Stores a notebook of the given code cells, as an author's editor would."""
 
-    def store(*sources):
+    def store(*sources, tags=()):
         path = tmp_path / "chapter.ipynb"
-        cells = [v4.new_markdown_cell("# Title"), *map(v4.new_code_cell, sources)]
+        metadata = {"tags": list(tags)}
+        code = [v4.new_code_cell(source, metadata=metadata) for source in sources]
+        cells = [v4.new_markdown_cell("# Title"), *code]
         nbformat.write(v4.new_notebook(cells=cells, metadata={"vscode": {"theme": "x"}}), path)
         return path
 
@@ -41,6 +43,7 @@ def test_run_stores_outputs_and_nothing_of_the_machine(stored):
         "import sys\nprint('a', end='')\nsys.stdout.flush()\nprint('b')",
         "import ipywidgets\nipywidgets.IntSlider()",
         "print('\\r 50%|####    |', file=sys.stderr)",
+        tags=["nbval-ignore-output"],
     )
     notebooks.run(path, seconds=60)
     first = path.read_bytes()
@@ -60,6 +63,8 @@ def test_run_stores_outputs_and_nothing_of_the_machine(stored):
         ("1 / 0", "ZeroDivisionError"),
         ("import warnings\nwarnings.warn('careful')", "stderr"),
         ("import time\ntime.sleep(60)", "more than 3 s"),
+        ("import ipywidgets\nipywidgets.IntSlider()", "without the tag nbval-ignore-output"),
+        ("import sys\nprint('\\r 50%|##', file=sys.stderr)", "without the tag"),
     ],
 )
 def test_run_refuses_and_keeps_the_old_file(stored, source, message):
