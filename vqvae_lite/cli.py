@@ -47,8 +47,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    device = argparse.ArgumentParser(add_help=False)
+    device.add_argument("--device", help="cpu, cuda or cuda:N; default: a GPU where there is one")
+    trained = argparse.ArgumentParser(add_help=False, parents=[device])
+    trained.add_argument("checkpoint", help="a checkpoint or run folder")
 
-    command = commands.add_parser("train", help="train a model by a recipe; go on with --resume")
+    command = commands.add_parser(
+        "train", parents=[device], help="train a model by a recipe; go on with --resume"
+    )
     command.set_defaults(command=_train)
     command.add_argument("recipe", help="maze, cifar10, or folder")
     command.add_argument("--run", required=True, help="the folder for the checkpoints")
@@ -65,28 +71,27 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--resume", action="store_true", help="go on from the run's last checkpoint"
     )
-    command.add_argument("--device", help="cpu, cuda or cuda:N; default: a GPU where there is one")
 
-    command = commands.add_parser("evaluate", help="measure a model on held-out images")
+    command = commands.add_parser(
+        "evaluate", parents=[trained], help="measure a model on held-out images"
+    )
     command.set_defaults(command=_evaluate)
-    command.add_argument("checkpoint", help="a checkpoint or run folder")
     command.add_argument("--folder", help="your images instead of the recipe's data")
     command.add_argument("--split", default="test", help="of the recipe's data; default: test")
-    command.add_argument("--device", help="as for train")
 
-    command = commands.add_parser("encode", help="a folder of images to a compact file of codes")
+    command = commands.add_parser(
+        "encode", parents=[trained], help="a folder of images to a compact file of codes"
+    )
     command.set_defaults(command=_encode)
-    command.add_argument("checkpoint")
     command.add_argument("folder", help="your images")
     command.add_argument("output", help="the file of codes to write")
-    command.add_argument("--device", help="as for train")
 
-    command = commands.add_parser("decode", help="a file of codes to a folder of PNG images")
+    command = commands.add_parser(
+        "decode", parents=[trained], help="a file of codes to a folder of PNG images"
+    )
     command.set_defaults(command=_decode)
-    command.add_argument("checkpoint")
     command.add_argument("codes", help="the file of codes")
     command.add_argument("output", help="the folder to make")
-    command.add_argument("--device", help="as for train")
 
     command = commands.add_parser("info", help="what a checkpoint or a file of codes holds")
     command.set_defaults(command=_info)

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vqvae_lite.quantizer import check_codes
+
 FORMAT = "vqvae-lite codes 1"
 
 
@@ -35,11 +37,8 @@ def pack_codes(codes: Tensor, num_codes: int) -> np.ndarray:
     Raises:
         ValueError: a code is out of range.
     """
+    check_codes(codes, num_codes)
     flat = codes.flatten().numpy()
-    if flat.size and (flat.min() < 0 or flat.max() >= num_codes):
-        raise ValueError(
-            f"codes must lie in [0, {num_codes}), got values from {flat.min()} to {flat.max()}"
-        )
     shifts = np.arange(_bits(num_codes) - 1, -1, -1)
     return np.packbits(((flat[:, None] >> shifts) & 1).astype(np.uint8))
 
@@ -58,8 +57,7 @@ def unpack_codes(packed: np.ndarray, count: int, num_codes: int) -> Tensor:
         )
     digits = np.unpackbits(packed, count=count * bits).reshape(count, bits).astype(np.int64)
     codes = torch.from_numpy(digits @ (1 << np.arange(bits - 1, -1, -1)))
-    if count and codes.max() >= num_codes:
-        raise ValueError(f"codes must lie in [0, {num_codes}), got {codes.max()}")
+    check_codes(codes, num_codes)
     return codes
 
 

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+from vqvae_lite.quantizer import check_codes
+
 
 class CodeUsage:
     """Counts codes over a whole epoch.
@@ -27,20 +29,12 @@ class CodeUsage:
         """Adds codes of shape (B, *spatial), or (B, C, *spatial) with C > 1 codebooks.
 
         Raises:
+            TypeError: codes are not integers.
             ValueError: a code is out of range, or the shape has no place for the codebooks.
         """
         num_codebooks, num_codes = self.counts.shape
         codes = codes.detach().cpu()
-        if num_codebooks > 1 and (codes.ndim < 2 or codes.shape[1] != num_codebooks):
-            raise ValueError(
-                f"codes must have the shape (B, {num_codebooks}, *spatial), "
-                f"got {tuple(codes.shape)}"
-            )
-        if codes.numel() and (codes.min() < 0 or codes.max() >= num_codes):
-            raise ValueError(
-                f"codes must lie in [0, {num_codes}), "
-                f"got values from {codes.min()} to {codes.max()}"
-            )
+        check_codes(codes, num_codes, num_codebooks)
         rows = codes.movedim(1, 0) if num_codebooks > 1 else codes[None]
         for counts, row in zip(self.counts, rows, strict=True):
             counts += torch.bincount(row.flatten(), minlength=num_codes)

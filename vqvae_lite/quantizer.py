@@ -84,6 +84,34 @@ def straight_through(z_e: Tensor, z_q: Tensor) -> Tensor:
     return _StraightThrough.apply(z_e, z_q.detach())
 
 
+def check_codes(codes: Tensor, num_codes: int, num_codebooks: int = 1) -> None:
+    """Raises unless codes are integers in [0, K) of a shape that has a place for the codebooks.
+
+    Args:
+        codes: (B, *spatial), or (B, C, *spatial) with C > 1 codebooks.
+        num_codes: K.
+        num_codebooks: C.
+
+    Raises:
+        TypeError: they are not integers.
+        ValueError: one is out of range (not looked at inside `torch.compile`), or the shape is
+            another.
+    """
+    if codes.dtype.is_floating_point or codes.dtype.is_complex or codes.dtype == torch.bool:
+        raise TypeError(f"codes must be integers, got {codes.dtype}")
+    if num_codebooks > 1 and (codes.ndim < 2 or codes.shape[1] != num_codebooks):
+        raise ValueError(
+            f"codes must have the shape (B, {num_codebooks}, *spatial) with {num_codebooks} "
+            f"codebooks, got {tuple(codes.shape)}"
+        )
+    if codes.ndim < 1:
+        raise ValueError("codes must have at least one dimension, the batch, got none")
+    if codes.numel() and not torch.compiler.is_compiling():
+        low, high = (bound.item() for bound in torch.aminmax(codes))
+        if low < 0 or high >= num_codes:
+            raise ValueError(f"codes must lie in [0, {num_codes}), got values from {low} to {high}")
+
+
 class _StraightThrough(torch.autograd.Function):
     @staticmethod
     def forward(ctx, z_e: Tensor, z_q: Tensor) -> Tensor:
@@ -254,22 +282,8 @@ class VectorQuantizer(nn.Module):
             TypeError: codes are not integers.
             ValueError: a code is out of range, or the shape has no place for the codebooks.
         """
-        if codes.dtype.is_floating_point or codes.dtype.is_complex or codes.dtype == torch.bool:
-            raise TypeError(f"codes must be integers, got {codes.dtype}")
-        if self.num_codebooks > 1 and (codes.ndim < 2 or codes.shape[1] != self.num_codebooks):
-            raise ValueError(
-                f"codes must have the shape (B, {self.num_codebooks}, *spatial) with "
-                f"{self.num_codebooks} codebooks, got {tuple(codes.shape)}"
-            )
-        if codes.ndim < 1:
-            raise ValueError("codes must have at least one dimension, the batch, got none")
+        check_codes(codes, self.num_codes, self.num_codebooks)
         codes = codes.long()
-        if codes.numel() and not torch.compiler.is_compiling():
-            low, high = (bound.item() for bound in torch.aminmax(codes))
-            if low < 0 or high >= self.num_codes:
-                raise ValueError(
-                    f"codes must lie in [0, {self.num_codes}), got values from {low} to {high}"
-                )
         last = codes.movedim(1, -1) if self.num_codebooks > 1 else codes.unsqueeze(-1)
         vectors = self._gather(last, self.codebook.dtype)
         return vectors.flatten(-2).movedim(-1, 1)

@@ -116,7 +116,7 @@ def load_images(recipe: Recipe, split: str) -> Dataset:
     """
     if recipe.name == "folder":
         return FolderImages(recipe.folder, recipe.size)
-    native = {"maze": 84, "cifar10": 32}[recipe.name]
+    native = RECIPES[recipe.name, recipe.profile].size
     if recipe.size != native:
         raise ValueError(
             f"the recipe {recipe.name!r} has images of {native} pixels, "
