@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from vqvae_lite import evaluate, load_checkpoint
 from vqvae_lite.images import FolderImages
-from vqvae_lite.recipes import Recipe, load_images
+from vqvae_lite.recipes import load_images, recipe_of
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--folder", help="a folder of test images, for a recipe without splits")
     options = parser.parse_args()
     checkpoint = load_checkpoint(options.checkpoint)
-    recipe = Recipe.from_json(checkpoint.config["recipe"])
+    recipe = recipe_of(checkpoint)
     sets: dict[str, Dataset]
     if options.folder:
         sets = {"test": FolderImages(options.folder, recipe.size)}

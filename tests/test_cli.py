@@ -1,5 +1,6 @@
 """The command line and the file of codes, from training to decoded images."""
 
+import itertools
 import json
 import math
 
@@ -15,7 +16,7 @@ from vqvae_lite.checkpoints import last_checkpoint, load_checkpoint, save_checkp
 from vqvae_lite.codefile import CodeFile, pack_codes, read_codes, unpack_codes, write_codes
 from vqvae_lite.images import FolderImages, to_float, to_uint8
 from vqvae_lite.model import VQVAE
-from vqvae_lite.recipes import RECIPES, Recipe, get_recipe, load_images
+from vqvae_lite.recipes import Recipe, get_recipe, load_images
 
 TINY = ["--set", "width=8", "--set", "code_dim=4", "--set", "num_codes=20", "--set", "size=16"]
 SHORT = ["--set", "steps=4", "--set", "batch_size=2", "--set", "checkpoint_every=2"]
@@ -68,6 +69,44 @@ def test_evaluate_prints_json(folder, run, capsys):
     assert result["images"] == 3
     assert 0 < result["fraction_used"] <= 1
     assert result["bits_per_image"] == pytest.approx(16 * math.log2(20))
+
+
+@pytest.mark.parametrize("kind", ["vqvae", "vae", "vimco"])
+def test_a_model_with_a_likelihood_is_measured_in_bits(kind, folder, tmp_path, capsys):
+    settings = ["width=4", "size=16", "likelihood=logistic"]
+    settings += ["latent_channels=2"] if kind == "vae" else ["num_codes=5", "code_dim=2"]
+    run = tmp_path / "run"
+    arguments = ["train", "folder", "--folder", str(folder), "--model", kind, "--run", str(run)]
+    arguments += [part for setting in settings for part in ("--set", setting)]
+    assert cli.main([*arguments, *SHORT, "--device", "cpu"]) == 0
+    capsys.readouterr()
+    assert cli.main(["evaluate", str(run), "--folder", str(folder)]) == 0
+    result = json.loads(capsys.readouterr().out)
+    bits = result["bits_per_dim"]
+    assert bits["bound"] > bits["prior"] >= 0
+    assert ("psnr" in result) == (kind == "vqvae")
+    assert "no held-out part" in fails(capsys, "evaluate", run)
+    if kind == "vqvae":
+        assert "samples must be 1" in fails(
+            capsys, "evaluate", run, "--folder", folder, "--samples", 5
+        )
+    else:
+        for arguments in (["encode", run, folder], ["decode", run, tmp_path / "x.codes"]):
+            error = fails(capsys, *arguments, tmp_path / "out")
+            assert f"holds a {kind.upper()}: only a VQ-VAE" in error
+
+
+def test_a_checkpoint_without_a_recipe_says_so(folder, tmp_path, capsys):
+    recipe = get_recipe("maze", "quick", settings=["width=4", "code_dim=2", "num_codes=5"])
+    save_checkpoint(tmp_path / "bare", VQVAE(recipe.model), step=1)
+    for command in (["evaluate"], ["encode", folder]):
+        path = [tmp_path / "bare"]
+        rest = [] if command == ["evaluate"] else [tmp_path / "out"]
+        error = fails(capsys, command[0], *path, *command[1:], *rest)
+        assert "was saved without a recipe" in error
+    details = {"recipe": {"name": "maze", "model": {"width": 4}}}
+    save_checkpoint(tmp_path / "odd", VQVAE(recipe.model), step=1, details=details)
+    assert "no valid recipe in it" in fails(capsys, "evaluate", tmp_path / "odd")
 
 
 def test_encode_and_decode_are_the_models(folder, run, tmp_path, capsys):
@@ -150,7 +189,7 @@ def test_errors_are_one_line(tmp_path, run, capsys):
         (["width"], "unknown setting 'width'"),
         (["width=x"], "setting 'width' expects int, got 'x'"),
         (["compile=yes"], "setting 'compile' expects bool, got 'yes'"),
-        (["decay=x"], "setting 'decay' expects a number or none"),
+        (["decay=x"], "setting 'decay' expects float or none"),
         (["size=30"], "size must be a multiple of 4, got 30"),
         (["steps=0"], "steps must be at least 1"),
     ],
@@ -171,20 +210,26 @@ def test_settings_of_every_kind():
 
 
 def test_every_recipe_has_both_profiles_and_the_papers_latents():
-    names = {name for name, _ in RECIPES}
-    assert set(RECIPES) == {(name, profile) for name in names for profile in ("quick", "paper")}
     latents = {"cifar10": 8, "folder": 32, "maze": 21}
-    for name, side in latents.items():
-        recipe = RECIPES[name, "paper"]
+    for (name, side), kind in itertools.product(latents.items(), ["vqvae", "vae", "vimco"]):
+        folder = "pictures" if name == "folder" else None
+        assert get_recipe(name, "quick", kind=kind, folder=folder).profile == "quick"
+        recipe = get_recipe(name, "paper", kind=kind, folder=folder)
         assert recipe.size // 2**recipe.model.num_halvings == side
-        assert (recipe.model.width, recipe.model.num_codes) == (256, 512)
+        assert recipe.model.width == 256
+        assert kind == "vae" or recipe.model.num_codes == 512
         training = recipe.training
         assert (training.steps, training.batch_size, training.learning_rate) == (250_000, 128, 2e-4)
 
 
 def test_a_size_that_the_data_do_not_have():
-    recipe = get_recipe("maze", "quick", settings=["size=80"])
-    with pytest.raises(ValueError, match="images of 84 pixels, so size=80"):
+    recipe = get_recipe("maze", "quick", settings=["size=88"])
+    with pytest.raises(ValueError, match="images of 84 pixels, so size=88"):
+        load_images(recipe, "test")
+    recipe = get_recipe("maze", "quick", settings=["size=32"])
+    assert load_images(recipe, "test")[0].shape == (3, 32, 32)
+    recipe = get_recipe("cifar10", "quick", settings=["size=16"])
+    with pytest.raises(ValueError, match="images of 32 pixels, so size=16"):
         load_images(recipe, "test")
 
 

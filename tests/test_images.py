@@ -17,6 +17,7 @@ from vqvae_lite.images import (
     data_root,
     load_cifar10,
     read_image,
+    shrink,
     to_float,
     to_uint8,
 )
@@ -112,6 +113,25 @@ def test_folder_images_are_found_in_order(tmp_path):
     assert batch.dtype == torch.uint8
     assert [colour_of(image) for image in batch] == [RED, BLUE]
     assert images[0].is_contiguous()
+
+
+def test_shrunk_pixels_are_means_of_those_that_they_cover():
+    images = torch.randint(0, 256, (3, 3, 12, 12), dtype=torch.uint8)
+    small = shrink(images, 4)
+    expected = images.double().unflatten(3, (4, 3)).unflatten(2, (4, 3)).mean((3, 5))
+    assert small.shape == (3, 3, 4, 4)
+    assert (small - expected).abs().max() <= 1  # rounded along rows, then along columns
+    # 84 to 32 is no whole factor; the mean stays all the same.
+    image = torch.randint(0, 256, (1, 3, 84, 84), dtype=torch.uint8)
+    assert shrink(image, 32).double().mean() == pytest.approx(image.double().mean(), abs=0.5)
+
+
+def test_what_cannot_be_shrunk():
+    with pytest.raises(TypeError, match="uint8"):
+        shrink(torch.zeros(1, 3, 8, 8), 4)
+    for shape, size in [((1, 3, 8, 6), 4), ((1, 3, 8, 8), 8), ((1, 3, 8, 8), 0), ((3, 8, 8), 4)]:
+        with pytest.raises(ValueError, match=f"square and larger than {size} pixels"):
+            shrink(torch.zeros(shape, dtype=torch.uint8), size)
 
 
 @pytest.mark.parametrize("size", [4, 10, 40])

@@ -96,10 +96,11 @@ STATIONS = [
     {"images", "maze"},
     {"networks"},
     {"codebook", "quantizer"},
-    {"model"},
+    {"likelihoods"},
+    {"model", "vae", "vimco"},
     {"metrics", "distributed"},
     {"checkpoints", "codefile"},
-    {"evaluation", "training"},
+    {"bits", "evaluation", "training"},
     {"recipes"},
     {"cli"},
 ]

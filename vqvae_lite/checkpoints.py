@@ -7,6 +7,7 @@ all, and the one before is removed only after that: whenever a run is killed, it
 checkpoint is there.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -21,7 +22,15 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from vqvae_lite.model import VQVAE, ModelConfig
+from vqvae_lite.vae import VAE, VAEConfig
+from vqvae_lite.vimco import VIMCO, VIMCOConfig
 
+# What a checkpoint can hold: the name in its configuration, the settings, the module.
+MODELS = {
+    "vqvae": (ModelConfig, VQVAE),
+    "vae": (VAEConfig, VAE),
+    "vimco": (VIMCOConfig, VIMCO),
+}
 FORMAT = "vqvae-lite checkpoint 1"
 _STEP_NAME = re.compile(r"step-(\d{8,})")
 
@@ -35,20 +44,20 @@ class Checkpoint(NamedTuple):
 
     Attributes:
         path: the folder.
-        model: in eval mode, on the CPU.
+        model: one of `MODELS`, in eval mode, on the CPU.
         config: the whole of `config.json`; "step" and, after training, "recipe" are in it.
         optimizer: the optimizer's state by name, empty where none was stored.
     """
 
     path: Path
-    model: VQVAE
+    model: nn.Module
     config: dict
     optimizer: dict[str, Tensor]
 
 
 def save_checkpoint(
     path: str | Path,
-    model: VQVAE,
+    model: nn.Module,
     *,
     step: int,
     details: dict | None = None,
@@ -58,7 +67,7 @@ def save_checkpoint(
 
     Args:
         path: the folder to make; its parents are made too.
-        model: whose weights and codebook are stored, in float32.
+        model: one of `MODELS`, whose weights and codebook are stored, in float32.
         step: training steps taken.
         details: JSON to store beside the model's configuration (the recipe, say).
         optimizer: named tensors to resume from.
@@ -76,6 +85,7 @@ def save_checkpoint(
             raise CheckpointError(f"not saved at step {step}: {name} contains NaN or Inf")
     config = {
         "format": FORMAT,
+        "kind": kind_of(model),
         "step": step,
         "model": asdict(model.config),
         **(details or {}),
@@ -114,13 +124,35 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         path = last
     config = _read_config(path / "config.json")
     try:
-        model = VQVAE(ModelConfig(**config["model"]))
+        settings, make = MODELS[config["kind"]]
+        model = make(settings(**config["model"]))
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path / 'config.json'}: no valid model in it: {error}") from error
     _fill(model, _read_tensors(path / "model.safetensors"), path / "model.safetensors")
     stored = path / "optimizer.safetensors"
     optimizer = _read_tensors(stored) if stored.exists() else {}
     return Checkpoint(path, model.eval(), config, optimizer)
+
+
+def kind_of(model: nn.Module) -> str:
+    """The name of a model's class in `MODELS`.
+
+    Raises:
+        TypeError: it has none, so no checkpoint can hold it.
+    """
+    for kind, (_, make) in MODELS.items():
+        if type(model) is make:
+            return kind
+    raise TypeError(f"model must be one of {sorted(MODELS)}, got {type(model).__name__}")
+
+
+def fingerprint(model: nn.Module) -> str:
+    """Twelve hexadecimal digits that tell one model's weights and codes from another's."""
+    digest = hashlib.sha256()
+    for name, value in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]
 
 
 def last_checkpoint(run: str | Path) -> Path | None:
@@ -155,7 +187,11 @@ def _read_config(path: Path) -> dict:
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         given = config.get("format") if isinstance(config, dict) else type(config).__name__
         raise CheckpointError(f"{path}: expected the format {FORMAT!r}, got {given!r}")
-    known = {field.name for field in fields(ModelConfig)}
+    # The first checkpoints held nothing but VQ-VAEs and did not say so.
+    kind = config.setdefault("kind", "vqvae")
+    if kind not in MODELS:
+        raise CheckpointError(f"{path}: 'kind' must be one of {sorted(MODELS)}, got {kind!r}")
+    known = {field.name for field in fields(MODELS[kind][0])}
     model = config.get("model")
     if not isinstance(model, dict) or not set(model) <= known:
         raise CheckpointError(f"{path}: 'model' must hold only {sorted(known)}, got {model!r}")

@@ -1,7 +1,6 @@
 """The command `vqvae-lite`: train, evaluate, encode, decode, info."""
 
 import argparse
-import hashlib
 import json
 import sys
 from pathlib import Path
@@ -12,14 +11,21 @@ from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from vqvae_lite import __version__
-from vqvae_lite.checkpoints import Checkpoint, last_checkpoint, load_checkpoint
+from vqvae_lite.bits import evaluate_bits
+from vqvae_lite.checkpoints import (
+    MODELS,
+    Checkpoint,
+    fingerprint,
+    last_checkpoint,
+    load_checkpoint,
+)
 from vqvae_lite.codefile import CodeFile, read_codes, write_codes
 from vqvae_lite.distributed import processes
 from vqvae_lite.evaluation import evaluate
 from vqvae_lite.images import FolderImages, stack_images, to_float, to_uint8
 from vqvae_lite.metrics import compressed_bits
 from vqvae_lite.model import VQVAE
-from vqvae_lite.recipes import PROFILES, Recipe, get_recipe, load_images
+from vqvae_lite.recipes import PROFILES, Recipe, get_recipe, load_images, recipe_of
 from vqvae_lite.training import TrainingError, train
 
 
@@ -59,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("recipe", help="maze, cifar10, or folder")
     command.add_argument("--run", required=True, help="the folder for the checkpoints")
     command.add_argument("--profile", choices=PROFILES, default="quick", help="default: quick")
+    command.add_argument(
+        "--model", choices=sorted(MODELS), default="vqvae", help="default: vqvae; see chapter 4"
+    )
     command.add_argument("--folder", help="with the recipe folder: your images")
     command.add_argument(
         "--set",
@@ -78,6 +87,12 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(command=_evaluate)
     command.add_argument("--folder", help="your images instead of the recipe's data")
     command.add_argument("--split", default="test", help="of the recipe's data; default: test")
+    command.add_argument(
+        "--samples",
+        type=int,
+        default=1,
+        help="of a vae's or vimco's importance-weighted bound; default: 1",
+    )
 
     command = commands.add_parser(
         "encode", parents=[trained], help="a folder of images to a compact file of codes"
@@ -101,7 +116,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _train(options: argparse.Namespace) -> None:
     recipe = get_recipe(
-        options.recipe, options.profile, folder=options.folder, settings=options.settings
+        options.recipe,
+        options.profile,
+        kind=options.model,
+        folder=options.folder,
+        settings=options.settings,
     )
     resume = _resume(Path(options.run), recipe, options.resume)
     split = "all" if recipe.name == "folder" else "train"
@@ -111,11 +130,11 @@ def _train(options: argparse.Namespace) -> None:
     else:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.training.seed)
-            model = VQVAE(recipe.model)
+            model = MODELS[recipe.kind][1](recipe.model)
     with processes(options.device) as place:
         if place.rank == 0:
             print(
-                f"{recipe.name} ({recipe.profile}): {len(images)} images, "
+                f"{recipe.kind} on {recipe.name} ({recipe.profile}): {len(images)} images, "
                 f"{recipe.training.steps} steps of {recipe.training.batch_size} on {place.device}"
                 + (f" and {place.world - 1} more" if place.world > 1 else "")
             )
@@ -140,7 +159,7 @@ def _resume(run: Path, recipe: Recipe, wanted: bool) -> Checkpoint | None:
             raise ValueError(f"{run} holds {last.name} already: add --resume, or name another run")
         return None
     checkpoint = load_checkpoint(run)
-    stored = Recipe.from_json(checkpoint.config["recipe"])
+    stored = recipe_of(checkpoint)
     if stored.model != recipe.model or (stored.name, stored.size) != (recipe.name, recipe.size):
         raise ValueError(
             f"{checkpoint.path} was trained by the recipe {stored.name!r} with {stored.model}; "
@@ -152,20 +171,31 @@ def _resume(run: Path, recipe: Recipe, wanted: bool) -> Checkpoint | None:
 def _evaluate(options: argparse.Namespace) -> None:
     with processes(options.device) as place:
         checkpoint = load_checkpoint(options.checkpoint)
-        recipe = Recipe.from_json(checkpoint.config["recipe"])
+        recipe = recipe_of(checkpoint)
         if options.folder:
             images = FolderImages(options.folder, recipe.size)
+        elif recipe.name == "folder":
+            raise ValueError(
+                f"{checkpoint.path} was trained on a folder of images, which has no held-out "
+                f"part: name another with --folder"
+            )
         else:
             images = load_images(recipe, options.split)
-        result = evaluate(checkpoint.model.to(place.device), images)
-        print(json.dumps(result._asdict(), indent=2))
+        model = checkpoint.model.to(place.device)
+        result = {}
+        if recipe.kind == "vqvae":
+            result = evaluate(model, images)._asdict()
+        if recipe.model.likelihood:
+            bits = evaluate_bits(model, images, samples=options.samples, progress=True)
+            result["bits_per_dim"] = bits.means()
+        print(json.dumps(result, indent=2))
 
 
 @torch.no_grad()
 def _encode(options: argparse.Namespace) -> None:
     with processes(options.device) as place:
-        checkpoint = load_checkpoint(options.checkpoint)
-        size = Recipe.from_json(checkpoint.config["recipe"]).size
+        checkpoint = _load_vqvae(options.checkpoint)
+        size = recipe_of(checkpoint).size
         images = FolderImages(options.folder, size)
         model = checkpoint.model.to(place.device)
         batches = DataLoader(images, 64, collate_fn=stack_images)
@@ -188,7 +218,7 @@ def _encode(options: argparse.Namespace) -> None:
 @torch.no_grad()
 def _decode(options: argparse.Namespace) -> None:
     with processes(options.device) as place:
-        model = load_checkpoint(options.checkpoint).model
+        model = _load_vqvae(options.checkpoint).model
         file = read_codes(options.codes)
         if file.model != fingerprint(model):
             raise ValueError(f"{options.codes} was not made by the model in {options.checkpoint}")
@@ -201,6 +231,14 @@ def _decode(options: argparse.Namespace) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(image.permute(1, 2, 0).numpy()).save(path)
     print(f"{len(targets)} images in {folder}")
+
+
+def _load_vqvae(path: str) -> Checkpoint:
+    checkpoint = load_checkpoint(path)
+    if not isinstance(checkpoint.model, VQVAE):
+        kind = type(checkpoint.model).__name__
+        raise ValueError(f"{checkpoint.path} holds a {kind}: only a VQ-VAE makes files of codes")
+    return checkpoint
 
 
 def _targets(folder: Path, names: list[str]) -> list[Path]:
@@ -228,15 +266,6 @@ def _info(options: argparse.Namespace) -> None:
     print(f"model {fingerprint(checkpoint.model)}")
     shown = {name: value for name, value in checkpoint.config.items() if name != "history"}
     print(json.dumps(shown, indent=2))
-
-
-def fingerprint(model: VQVAE) -> str:
-    """Twelve hexadecimal digits that tell one model's weights and codes from another's."""
-    digest = hashlib.sha256()
-    for name, value in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:12]
 
 
 if __name__ == "__main__":

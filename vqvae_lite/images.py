@@ -32,7 +32,7 @@ def to_float(images: torch.Tensor) -> torch.Tensor:
     Raises:
         TypeError: `images` is no uint8 tensor.
     """
-    _check_uint8(images)
+    check_uint8(images)
     return images.float() / 127.5 - 1
 
 
@@ -52,6 +52,28 @@ def to_uint8(images: torch.Tensor) -> torch.Tensor:
     return ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
+def exact_uint8(images: torch.Tensor) -> torch.Tensor:
+    """Map floating-point images back to the very uint8 values that `to_float` made them from.
+
+    Unlike `to_uint8` it neither clips nor rounds: a likelihood of 8-bit values has no meaning for
+    any others.
+
+    Raises:
+        TypeError: `images` is no floating-point tensor.
+        ValueError: a value lies outside [-1, 1] or between two levels, or there is none.
+    """
+    levels = to_uint8(images)
+    if not levels.numel():
+        raise ValueError(f"the batch of images must not be empty; got {tuple(images.shape)}")
+    off = (images - to_float(levels)).abs().max() * 127.5
+    if not torch.compiler.is_compiling() and off > 0.02:
+        raise ValueError(
+            "images must hold 8-bit values, v / 127.5 - 1 for v in 0..255; "
+            f"got one that is {off.item():.3g} levels away from the nearest of them"
+        )
+    return levels
+
+
 class TensorImages(Dataset):
     """Images that are in memory.
 
@@ -64,7 +86,7 @@ class TensorImages(Dataset):
     """
 
     def __init__(self, images: torch.Tensor):
-        _check_uint8(images)
+        check_uint8(images)
         if images.ndim != 4 or images.shape[1] != 3 or images.numel() == 0:
             raise ValueError(
                 f"images must have the shape (N, 3, height, width), none of them 0; "
@@ -133,6 +155,28 @@ class FolderImages(Dataset):
         return torch.stack([self[index] for index in indices])
 
 
+def shrink(images: torch.Tensor, size: int) -> torch.Tensor:
+    """Square images made smaller: uint8 (N, 3, height, height) to (N, 3, size, size).
+
+    Each new pixel is the mean of the old ones that it covers; in whole numbers, so that every
+    machine gives the same.
+
+    Raises:
+        TypeError: `images` is no uint8 tensor.
+        ValueError: the images are not square, or not larger than `size`.
+    """
+    check_uint8(images)
+    if images.ndim != 4 or images.shape[2] != images.shape[3] or not 0 < size < images.shape[3]:
+        raise ValueError(
+            f"images must be square and larger than {size} pixels; got {tuple(images.shape)}"
+        )
+    small = [
+        np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BOX))
+        for image in images.permute(0, 2, 3, 1).numpy()
+    ]
+    return torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).contiguous()
+
+
 def read_image(file: str | Path, size: int) -> torch.Tensor:
     """Read one image file as `FolderImages` does: uint8 (3, size, size).
 
@@ -193,7 +237,8 @@ def stack_images(batch: torch.Tensor | list[torch.Tensor]) -> torch.Tensor:
     return batch if isinstance(batch, torch.Tensor) else torch.stack(batch)
 
 
-def _check_uint8(images: torch.Tensor) -> None:
+def check_uint8(images: torch.Tensor) -> None:
+    """Raises TypeError unless `images` is a tensor of uint8."""
     if not isinstance(images, torch.Tensor) or images.dtype != torch.uint8:
         raise TypeError(f"images must be a uint8 tensor of 0 to 255; got {_kind(images)}")
 

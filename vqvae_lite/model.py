@@ -1,5 +1,7 @@
 """The VQ-VAE: encoder, quantizer and decoder as one model (figure 1 of the paper)."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -7,7 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vqvae_lite.networks import Decoder, Encoder, check_positive_int
+from vqvae_lite.images import exact_uint8, to_float
+from vqvae_lite.likelihoods import Bound, get_likelihood, negative_log_likelihood
+from vqvae_lite.networks import Decoder, Encoder, check_images, check_positive_int
 from vqvae_lite.quantizer import VectorQuantizer
 
 
@@ -29,6 +33,8 @@ class ModelConfig:
         noise_variance: what the squared error is divided by. The reconstruction term is twice
             the negative log-likelihood of a Gaussian of this variance, up to a constant; a
             smaller one has the effect of a smaller beta and a smaller codebook term.
+        likelihood: a name of `likelihoods.LIKELIHOODS`: the reconstruction term is then minus the
+            log-likelihood of the 8-bit values; None: the squared error.
     """
 
     in_channels: int = 3
@@ -42,15 +48,18 @@ class ModelConfig:
     decay: float | None = 0.99
     restart_below: float | None = 0.0
     noise_variance: float = 1.0
+    likelihood: str | None = None
 
 
 class VQVAEOutput(NamedTuple):
     """What a `VQVAE` returns; the losses are scalars.
 
     Attributes:
-        reconstruction: (B, C, H, W), around [-1, 1] and not clamped.
+        reconstruction: (B, C, H, W), around [-1, 1] and not clamped; or, with a likelihood, its
+            parameters, (B, C * parameters_per_value, H, W).
         codes: int64, (B, h, w), or (B, num_codebooks, h, w) with several codebooks.
-        reconstruction_loss: mean squared error over all sub-pixels, by `noise_variance`.
+        reconstruction_loss: mean over all sub-pixels of the squared error by `noise_variance`,
+            or of minus the log-likelihood, in nats.
         codebook_loss: of the quantizer, unweighted.
         commitment_loss: of the quantizer, unweighted.
         loss: reconstruction_loss + codebook_loss + commitment * commitment_loss.
@@ -84,6 +93,8 @@ class VQVAE(nn.Module):
                 f"noise_variance must be finite and above 0, got {config.noise_variance}"
             )
         self.config = config
+        self.likelihood = get_likelihood(config.likelihood) if config.likelihood else None
+        parameters = self.likelihood.parameters_per_value if self.likelihood else 1
         channels = config.num_codebooks * config.code_dim
         shape = {"num_halvings": config.num_halvings, "num_residual": config.num_residual}
         self.encoder = Encoder(config.in_channels, config.width, channels, **shape)
@@ -96,7 +107,7 @@ class VQVAE(nn.Module):
             restart_below=config.restart_below,
             generator=generator,
         )
-        self.decoder = Decoder(channels, config.width, config.in_channels, **shape)
+        self.decoder = Decoder(channels, config.width, config.in_channels * parameters, **shape)
 
     def forward(self, x: Tensor) -> VQVAEOutput:
         """Reconstructs a batch and gives every term of the loss.
@@ -105,14 +116,18 @@ class VQVAE(nn.Module):
             x: float (B, C, H, W) in [-1, 1], H and W divisible by 2 ** num_halvings.
 
         Raises:
-            TypeError, ValueError: for another dtype, rank, channel count or size.
+            TypeError, ValueError: for another dtype, rank, channel count or size; with a
+                likelihood also for values that are not 8-bit.
         """
-        self._check_images(x)
+        check_images(x, self.config.in_channels, self.config.num_halvings)
         quantized = self.quantizer(self.encoder(x))
         reconstruction = self.decoder(quantized.quantized)
-        # In float32 also under autocast: a mean over many pixels outgrows half precision.
-        error = F.mse_loss(reconstruction.float(), x.float())
-        reconstruction_loss = error / self.config.noise_variance
+        if self.likelihood:
+            reconstruction_loss = -self.likelihood(reconstruction).log_prob(exact_uint8(x)).mean()
+        else:
+            # In float32 also under autocast: a mean over many pixels outgrows half precision.
+            error = F.mse_loss(reconstruction.float(), x.float())
+            reconstruction_loss = error / self.config.noise_variance
         return VQVAEOutput(
             reconstruction,
             quantized.codes,
@@ -132,12 +147,14 @@ class VQVAE(nn.Module):
         Returns:
             int64, (B, h, w), or (B, num_codebooks, h, w) with several codebooks.
         """
-        self._check_images(x)
+        check_images(x, self.config.in_channels, self.config.num_halvings)
         return self.quantizer.encode(self.encoder(x))
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
         """Images from codes: float (B, C, H, W), around [-1, 1] and not clamped.
+
+        With a likelihood they are its mean.
 
         Args:
             codes: integers in [0, K) of shape (B, h, w), or (B, num_codebooks, h, w).
@@ -148,19 +165,30 @@ class VQVAE(nn.Module):
         rank = 3 if self.config.num_codebooks == 1 else 4
         if codes.ndim != rank:
             raise ValueError(f"codes must have {rank} dimensions, got shape {tuple(codes.shape)}")
-        return self.decoder(self.quantizer.lookup(codes))
+        decoded = self.decoder(self.quantizer.lookup(codes))
+        return self.likelihood(decoded).mean() if self.likelihood else decoded
 
-    def _check_images(self, x: Tensor) -> None:
-        if not x.is_floating_point():
-            raise TypeError(f"images must be floating point in [-1, 1], got {x.dtype}")
-        if x.ndim != 4 or x.shape[1] != self.config.in_channels:
+    @torch.no_grad()
+    def bound(self, images: Tensor, prior: Callable[[Tensor], Tensor] | None = None) -> Bound:
+        """What an image costs: log p(x) >= log p(x | z_q(x)) + log p(z_q(x)) (section 3.2).
+
+        Args:
+            images: uint8 (B, C, H, W).
+            prior: log p(codes) in nats, (B,), of a batch of codes; None: the uniform prior, whose
+                cost is N log K for the N latents of all codebooks.
+
+        Raises:
+            TypeError, ValueError: the images are not uint8 of a fitting size, or the model was
+                made without a likelihood.
+        """
+        if self.likelihood is None:
             raise ValueError(
-                f"images must have the shape (B, {self.config.in_channels}, H, W), "
-                f"got {tuple(x.shape)}"
+                "a model with the squared error has no likelihood of 8-bit values: "
+                "make it with ModelConfig(likelihood=...)"
             )
-        factor = 2**self.config.num_halvings
-        if x.shape[2] % factor or x.shape[3] % factor or not x.numel():
-            raise ValueError(
-                f"height and width must be multiples of {factor} and the batch not empty, "
-                f"got {tuple(x.shape)}"
-            )
+        x = to_float(images)
+        codes = self.encode(x)
+        parameters = self.decoder(self.quantizer.lookup(codes))
+        uniform = codes[0].numel() * math.log(self.config.num_codes)
+        cost = x.new_full((len(x),), uniform) if prior is None else -prior(codes)
+        return Bound(negative_log_likelihood(self.likelihood, parameters, images), cost.double())

@@ -15,6 +15,25 @@ def check_positive_int(**arguments: int) -> None:
             raise ValueError(f"{name} must be at least 1, got {value}")
 
 
+def check_images(x: Tensor, channels: int, num_halvings: int) -> None:
+    """Raises unless x is a batch of float images that can be halved so often.
+
+    Raises:
+        TypeError: x is not floating point.
+        ValueError: it is empty, or has another rank, channel count or size.
+    """
+    if not x.is_floating_point():
+        raise TypeError(f"images must be floating point in [-1, 1], got {x.dtype}")
+    if x.ndim != 4 or x.shape[1] != channels:
+        raise ValueError(f"images must have the shape (B, {channels}, H, W), got {tuple(x.shape)}")
+    factor = 2**num_halvings
+    if x.shape[2] % factor or x.shape[3] % factor or not x.numel():
+        raise ValueError(
+            f"height and width must be multiples of {factor} and the batch not empty, "
+            f"got {tuple(x.shape)}"
+        )
+
+
 class ResidualBlock(nn.Module):
     """x + conv1x1(ReLU(conv3x3(ReLU(x)))): "ReLU, 3x3 conv, ReLU, 1x1 conv" of section 4.1.
 

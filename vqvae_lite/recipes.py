@@ -3,20 +3,44 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import get_args
 
 from torch.utils.data import Dataset
 
-from vqvae_lite.images import FolderImages, TensorImages, load_cifar10
+from vqvae_lite.checkpoints import MODELS, Checkpoint, CheckpointError
+from vqvae_lite.images import FolderImages, TensorImages, load_cifar10, shrink
 from vqvae_lite.maze import load_maze
 from vqvae_lite.model import ModelConfig
 from vqvae_lite.training import TrainingConfig
+from vqvae_lite.vae import VAEConfig
+from vqvae_lite.vimco import VIMCOConfig
 
 PROFILES = ("quick", "paper")
 
-# A short run on two cores has no time for the codes to be found one by one: shorter memory and
-# earlier restarts put all of them to use within a hundred steps.
-_QUICK = ModelConfig(width=64, decay=0.95, restart_below=0.1)
-_QUICK_TRAINING = TrainingConfig(steps=400, batch_size=16, learning_rate=1e-3, checkpoint_every=100)
+# The models by profile. A short run on two cores has no time for the codes to be found one by one:
+# shorter memory and earlier restarts put all of them to use within a hundred steps.
+_MODELS = {
+    ("vqvae", "quick"): ModelConfig(width=64, decay=0.95, restart_below=0.1),
+    ("vqvae", "paper"): ModelConfig(),
+    ("vae", "quick"): VAEConfig(width=64, likelihood="logistic"),
+    ("vae", "paper"): VAEConfig(),
+    ("vimco", "quick"): VIMCOConfig(width=64, likelihood="logistic"),
+    ("vimco", "paper"): VIMCOConfig(),
+}
+_TRAINING = {
+    "quick": TrainingConfig(steps=400, batch_size=16, learning_rate=1e-3, checkpoint_every=100),
+    "paper": TrainingConfig(),
+}
+# Height and width of the images, in pixels: cifar10 is section 4.1; maze stands for DeepMind Lab
+# (section 4.2) and folder, laid out like ImageNet or in any other way, for the other images there.
+_SIZES = {
+    ("cifar10", "quick"): 32,
+    ("cifar10", "paper"): 32,
+    ("folder", "quick"): 64,
+    ("folder", "paper"): 128,
+    ("maze", "quick"): 84,
+    ("maze", "paper"): 84,
+}
 
 
 @dataclass(frozen=True)
@@ -27,7 +51,8 @@ class Recipe:
         name: of the recipe.
         profile: "quick" or "paper".
         size: height and width of the images, in pixels.
-        model: see `ModelConfig`.
+        kind: of model, a name of `checkpoints.MODELS`.
+        model: its settings, such as `ModelConfig`.
         training: see `TrainingConfig`.
         folder: the reader's own images, where the recipe reads a folder.
     """
@@ -35,7 +60,8 @@ class Recipe:
     name: str
     profile: str
     size: int
-    model: ModelConfig
+    kind: str
+    model: ModelConfig | VAEConfig | VIMCOConfig
     training: TrainingConfig
     folder: str | None = None
 
@@ -50,46 +76,45 @@ class Recipe:
         Raises:
             TypeError, ValueError: for unknown, missing or impossible settings.
         """
-        model, training = ModelConfig(**data["model"]), TrainingConfig(**data["training"])
-        return cls(**{**data, "model": model, "training": training})
-
-
-RECIPES = {
-    # Section 4.1: 32x32 to 8x8.
-    ("cifar10", "quick"): Recipe("cifar10", "quick", 32, _QUICK, _QUICK_TRAINING),
-    ("cifar10", "paper"): Recipe("cifar10", "paper", 32, ModelConfig(), TrainingConfig()),
-    # Section 4.2: 128x128 to 32x32, from a folder laid out like ImageNet or in any other way.
-    ("folder", "quick"): Recipe("folder", "quick", 64, _QUICK, _QUICK_TRAINING),
-    ("folder", "paper"): Recipe("folder", "paper", 128, ModelConfig(), TrainingConfig(workers=8)),
-    # Section 4.2, DeepMind Lab: 84x84 to 21x21.
-    ("maze", "quick"): Recipe("maze", "quick", 84, _QUICK, _QUICK_TRAINING),
-    ("maze", "paper"): Recipe("maze", "paper", 84, ModelConfig(), TrainingConfig()),
-}
+        # The first recipes knew no other models.
+        kind = data.get("kind", "vqvae")
+        model, training = MODELS[kind][0](**data["model"]), TrainingConfig(**data["training"])
+        return cls(**{**data, "kind": kind, "model": model, "training": training})
 
 
 def get_recipe(
-    name: str, profile: str, *, folder: str | Path | None = None, settings: Iterable[str] = ()
+    name: str,
+    profile: str,
+    *,
+    kind: str = "vqvae",
+    folder: str | Path | None = None,
+    settings: Iterable[str] = (),
 ) -> Recipe:
     """A recipe, with settings of one's own.
 
     Args:
         name: "cifar10", "folder" or "maze".
         profile: "quick" or "paper".
+        kind: "vqvae", "vae" or "vimco".
         folder: for the recipe "folder", the images.
-        settings: such as "steps=1000", "width=128" or "decay=none": any field of `ModelConfig`
-            or `TrainingConfig`, or "size".
+        settings: such as "steps=1000", "width=128" or "decay=none": any field of the model's
+            settings or of `TrainingConfig`, or "size".
 
     Raises:
         ValueError: for an unknown name, profile or setting, a value of another type, or a
             folder where none is read or none where one is.
     """
-    if (name, profile) not in RECIPES:
-        known = sorted({recipe for recipe, _ in RECIPES})
+    if (name, profile) not in _SIZES or (kind, profile) not in _MODELS:
         raise ValueError(
-            f"unknown recipe {name!r} with profile {profile!r}: expected one of {known} "
-            f"with one of {list(PROFILES)}"
+            f"unknown recipe {name!r} with profile {profile!r} and model {kind!r}: expected one of "
+            f"{sorted({name for name, _ in _SIZES})} with one of {list(PROFILES)} and one of "
+            f"{sorted({kind for kind, _ in _MODELS})}"
         )
-    recipe = RECIPES[name, profile]
+    training = _TRAINING[profile]
+    if (name, profile) == ("folder", "paper"):
+        training = replace(training, workers=8)
+    size = _SIZES[name, profile]
+    recipe = Recipe(name, profile, size, kind, _MODELS[kind, profile], training)
     if (name == "folder") != (folder is not None):
         need = "needs" if name == "folder" else "takes no"
         raise ValueError(f"the recipe {name!r} {need} folder of images, got {folder!r}")
@@ -103,11 +128,29 @@ def get_recipe(
     return recipe
 
 
+def recipe_of(checkpoint: Checkpoint) -> Recipe:
+    """The recipe that a checkpoint was trained by.
+
+    Raises:
+        CheckpointError: none is stored in it (its model was saved without one), or an impossible.
+    """
+    if "recipe" not in checkpoint.config:
+        raise CheckpointError(
+            f"{checkpoint.path} was saved without a recipe, so the size and kind of its images "
+            f"are not known: pass details={{'recipe': recipe.to_json()}} to save_checkpoint"
+        )
+    try:
+        return Recipe.from_json(checkpoint.config["recipe"])
+    except (TypeError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{checkpoint.path}: no valid recipe in it: {error}") from error
+
+
 def load_images(recipe: Recipe, split: str) -> Dataset:
     """The images of a recipe as a data set of uint8 (3, size, size).
 
     Args:
         recipe: "maze" and "cifar10" have splits; a folder is one set, and its split is "all".
+            The maze's frames can also be had smaller than they are.
         split: "train", "validation", "test" or "all".
 
     Raises:
@@ -116,21 +159,24 @@ def load_images(recipe: Recipe, split: str) -> Dataset:
     """
     if recipe.name == "folder":
         return FolderImages(recipe.folder, recipe.size)
-    native = RECIPES[recipe.name, recipe.profile].size
-    if recipe.size != native:
+    native = _SIZES[recipe.name, recipe.profile]
+    if recipe.size > native or (recipe.size < native and recipe.name != "maze"):
         raise ValueError(
             f"the recipe {recipe.name!r} has images of {native} pixels, "
             f"so size={recipe.size} cannot be had"
         )
-    return TensorImages(load_maze(split).frames) if recipe.name == "maze" else load_cifar10(split)
+    if recipe.name == "cifar10":
+        return load_cifar10(split)
+    frames = load_maze(split).frames
+    return TensorImages(frames if recipe.size == native else shrink(frames, recipe.size))
 
 
 def _with_setting(recipe: Recipe, setting: str) -> Recipe:
     key, equals, text = setting.partition("=")
     owners = {
         field.name: (owner, field.type)
-        for owner, kind in [("model", ModelConfig), ("training", TrainingConfig)]
-        for field in fields(kind)
+        for owner in ("model", "training")
+        for field in fields(getattr(recipe, owner))
     }
     if not equals or (key not in owners and key != "size"):
         raise ValueError(
@@ -145,13 +191,13 @@ def _with_setting(recipe: Recipe, setting: str) -> Recipe:
 
 
 def _parse(key: str, text: str, kind: type) -> object:
-    optional = kind == (float | None)
+    optional = kind in (float | None, str | None)
     if optional and text.lower() == "none":
         return None
     try:
         if kind is bool:
             return {"true": True, "false": False}[text.lower()]
-        return float(text) if optional else kind(text)
+        return get_args(kind)[0](text) if optional else kind(text)
     except (KeyError, ValueError):
-        expected = "a number or none" if optional else f"{kind.__name__}"
+        expected = f"{get_args(kind)[0].__name__} or none" if optional else kind.__name__
         raise ValueError(f"setting {key!r} expects {expected}, got {text!r}") from None

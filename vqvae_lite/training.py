@@ -1,7 +1,7 @@
 """The training loop, from top to bottom.
 
-Nothing in it is random but the order of the images, and that follows from the seed and the step
-alone: a run that was stopped and resumed gives the same numbers as an unbroken one.
+The order of the images, and what a model draws, follow from the seed and the step alone: a run that
+was stopped and resumed gives the same numbers as an unbroken one.
 """
 
 import math
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Dataset, Sampler
 from tqdm.auto import tqdm
@@ -20,7 +20,6 @@ from vqvae_lite.checkpoints import Checkpoint, remove_older, save_checkpoint, st
 from vqvae_lite.distributed import Place
 from vqvae_lite.images import stack_images, to_float
 from vqvae_lite.metrics import CodeUsage
-from vqvae_lite.model import VQVAE
 from vqvae_lite.networks import check_positive_int
 
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -71,20 +70,16 @@ class Record(NamedTuple):
 
     Attributes:
         step: the last step that it covers.
-        loss, reconstruction_loss, codebook_loss, commitment_loss: as in `VQVAEOutput`.
-        perplexity: of all codes chosen in these steps.
+        means: of each scalar in the model's output, by its name ("loss", ...); for a model with
+            codes also "perplexity", of all codes of these steps together.
     """
 
     step: int
-    loss: float
-    reconstruction_loss: float
-    codebook_loss: float
-    commitment_loss: float
-    perplexity: float
+    means: dict[str, float]
 
 
 def train(
-    model: VQVAE,
+    model: nn.Module,
     images: Dataset,
     config: TrainingConfig,
     *,
@@ -97,7 +92,8 @@ def train(
     """Trains a model in place, on one device or on several processes.
 
     Args:
-        model: moved to the device; left in training mode.
+        model: moved to the device; left in training mode. Its output is a named tuple with the
+            scalar "loss"; its other scalars, and its "codes" where it has some, are recorded too.
         images: gives uint8 (C, H, W) images of one size.
         config: see `TrainingConfig`.
         place: of this process, from `distributed.processes`.
@@ -151,8 +147,10 @@ def train(
     bar = tqdm(
         total=config.steps, initial=first, unit="step", disable=not (progress and place.rank == 0)
     )
-    with bar:
+    gpus = [place.device] if place.device.type == "cuda" else []
+    with bar, torch.random.fork_rng(gpus):
         for step, batch in enumerate(batches, first + 1):
+            torch.manual_seed(_seed_of_step(config.seed, step, place.rank))
             x = to_float(batch.to(place.device, non_blocking=True))
             x = x.contiguous(memory_format=torch.channels_last)
             try:
@@ -172,10 +170,7 @@ def train(
             save = run is not None and (step % config.checkpoint_every == 0 or step == config.steps)
             if save or step % max(1, config.steps // 200) == 0:
                 history.append(window.close(step))
-                bar.set_postfix(
-                    mse=f"{history[-1].reconstruction_loss:.4f}",
-                    perplexity=f"{history[-1].perplexity:.0f}",
-                )
+                bar.set_postfix({name: f"{value:.4g}" for name, value in history[-1].means.items()})
             if save and place.rank == 0:
                 save_checkpoint(
                     step_path(run, step),
@@ -225,26 +220,34 @@ class ShuffledBatches(Sampler):
 class _Window:
     """Sums up the steps between two records."""
 
-    def __init__(self, model: VQVAE):
-        self.shape = model.config.num_codes, model.config.num_codebooks
+    def __init__(self, model: nn.Module):
+        self.config = model.config
         self._clear()
 
     def _clear(self) -> None:
+        self.sums: dict[str, float] = {}
         self.steps = 0
-        self.sums = 0.0
-        self.usage = CodeUsage(*self.shape)
+        self.usage = None
 
-    def add(self, out) -> None:
-        losses = [out.loss, out.reconstruction_loss, out.codebook_loss, out.commitment_loss]
+    def add(self, out: NamedTuple) -> None:
         self.steps += 1
-        self.sums = self.sums + torch.stack(losses).detach().double().cpu()
-        self.usage.update(out.codes)
+        for name, value in out._asdict().items():
+            if value.ndim == 0:
+                self.sums[name] = self.sums.get(name, 0.0) + value.item()
+        if "codes" in out._fields:
+            self.usage = self.usage or CodeUsage(self.config.num_codes, self.config.num_codebooks)
+            self.usage.update(out.codes)
 
     def close(self, step: int) -> Record:
-        means = (self.sums / self.steps).tolist()
-        record = Record(step, *means, self.usage.perplexity)
+        means = {name: total / self.steps for name, total in self.sums.items()}
+        if self.usage:
+            means["perplexity"] = self.usage.perplexity
         self._clear()
-        return record
+        return Record(step, means)
+
+
+def _seed_of_step(seed: int, step: int, rank: int) -> int:
+    return ((seed * 1_000_003 + step) * 1009 + rank) % 2**63
 
 
 def _use_bfloat16(precision: str, device: torch.device) -> bool:
@@ -256,7 +259,7 @@ def _use_bfloat16(precision: str, device: torch.device) -> bool:
     return torch.backends.mkldnn.is_available() and torch.cpu._is_avx512_bf16_supported()
 
 
-def _optimizer_state(optimizer: torch.optim.Adam, model: VQVAE) -> dict[str, Tensor]:
+def _optimizer_state(optimizer: torch.optim.Adam, model: nn.Module) -> dict[str, Tensor]:
     return {
         f"{name}/{key}": value
         for name, parameter in model.named_parameters()
@@ -264,7 +267,7 @@ def _optimizer_state(optimizer: torch.optim.Adam, model: VQVAE) -> dict[str, Ten
     }
 
 
-def _restore_optimizer(optimizer: torch.optim.Adam, model: VQVAE, resume: Checkpoint) -> None:
+def _restore_optimizer(optimizer: torch.optim.Adam, model: nn.Module, resume: Checkpoint) -> None:
     names = {name.rsplit("/", 1)[0] for name in resume.optimizer}
     expected = {name for name, _ in model.named_parameters()}
     if names != expected:

@@ -1,0 +1,109 @@
+"""Where the bits go: VQ-VAEs of several capacities and betas, and VAEs of several KL weights.
+
+All on the frames of `data/maze` made 32 pixels wide, with one encoder, decoder, likelihood, batch
+and number of steps, in bits per dimension of the validation and the test mazes. A run that was
+stopped goes on with the models that are missing.
+
+    python benchmarks/rate_distortion.py --run runs/rate_distortion
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import torch
+from record import write_result
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from vqvae_lite import train
+from vqvae_lite.bits import evaluate_bits
+from vqvae_lite.checkpoints import MODELS
+from vqvae_lite.images import TensorImages
+from vqvae_lite.metrics import CodeUsage
+from vqvae_lite.recipes import get_recipe, load_images
+
+STEPS = 4000
+SHARED = ["size=32", "width=32", "likelihood=logistic", "batch_size=32", f"steps={STEPS}"]
+# The decoder sees 32 channels, whatever the number of codebooks.
+CHANNELS = 32
+CODES, CODEBOOKS = (8, 32, 128, 512), (1, 2, 4)
+BETAS = (0.1, 0.25, 0.5, 1.0, 2.0)
+KL_WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+def variants() -> dict[str, tuple[str, list[str]]]:
+    """Name, kind and settings of each model; the one that differs in nothing comes only once."""
+    vqvae = ["restart_below=0.1", "decay=0.99"]
+    found = {}
+    for num_codebooks in CODEBOOKS:
+        for num_codes in CODES:
+            capacity = [
+                f"num_codes={num_codes}",
+                f"num_codebooks={num_codebooks}",
+                f"code_dim={CHANNELS // num_codebooks}",
+            ]
+            name = f"vqvae K={num_codes} C={num_codebooks}"
+            found[name] = "vqvae", [*vqvae, *capacity, "commitment=1"]
+    for beta in BETAS:
+        capacity = ["num_codes=512", "num_codebooks=2", f"code_dim={CHANNELS // 2}"]
+        found[f"vqvae beta={beta}"] = "vqvae", [*vqvae, *capacity, f"commitment={beta}"]
+    for weight in KL_WEIGHTS:
+        settings = [f"latent_channels={CHANNELS}", f"kl_weight={weight}"]
+        found[f"vae weight={weight}"] = "vae", settings
+    return found
+
+
+def measure(kind: str, settings: list[str]) -> dict:
+    """Trains one model and measures it."""
+    recipe = get_recipe("maze", "quick", kind=kind, settings=[*SHARED, *settings])
+    torch.manual_seed(recipe.training.seed)
+    model = MODELS[kind][1](recipe.model)
+    train(model, load_images(recipe, "train"), recipe.training)
+    figures = {"kind": kind, "settings": settings}
+    for split in ("validation", "test"):
+        images = load_images(recipe, split)
+        means = evaluate_bits(model, images).means()
+        if kind == "vqvae":
+            means["frequencies"] = cost_by_frequency(model, load_images(recipe, "train"), images)
+        figures[split] = {name: round(value, 5) for name, value in means.items()}
+    return figures
+
+
+@torch.no_grad()
+def cost_by_frequency(model, train_images: TensorImages, images: TensorImages) -> float:
+    """Bits per dimension of the codes when each costs what it does by its training frequency."""
+    config = model.config
+    usage = CodeUsage(config.num_codes, config.num_codebooks)
+    model.eval()
+    for batch in train_images.images.split(256):
+        usage.update(model.encode(batch.float() / 127.5 - 1))
+    # One count more for each code: none is impossible.
+    log_prob = torch.log2((usage.counts + 1) / (usage.counts + 1).sum(1, keepdim=True))
+    codes = model.encode(images.images.float() / 127.5 - 1)
+    codes = codes[:, None] if config.num_codebooks == 1 else codes
+    bits = -sum(log_prob[c][codes[:, c]].flatten(1).sum(1) for c in range(config.num_codebooks))
+    return bits.mean().item() / images.images[0].numel()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", required=True, help="the folder for what is measured so far")
+    options = parser.parse_args()
+    run = Path(options.run)
+    run.mkdir(parents=True, exist_ok=True)
+    figures = {}
+    for name, (kind, settings) in variants().items():
+        file = run / f"{name.replace(' ', '_')}.json"
+        if not file.exists():
+            file.write_text(json.dumps(measure(kind, settings)))
+        figures[name] = json.loads(file.read_text())
+        print(name, figures[name]["validation"])
+    shared = {"steps": STEPS, "shared": SHARED}
+    command = f"python benchmarks/rate_distortion.py --run {options.run}"
+    print(f"written to {write_result('rate_distortion', command, {**shared, 'models': figures})}")
+
+
+if __name__ == "__main__":
+    main()
