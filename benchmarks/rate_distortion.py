@@ -18,10 +18,9 @@ from record import write_result
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from vqvae_lite import train
-from vqvae_lite.bits import evaluate_bits
+from vqvae_lite.bits import CodeFrequencies, evaluate_bits
 from vqvae_lite.checkpoints import MODELS
-from vqvae_lite.images import TensorImages
-from vqvae_lite.metrics import CodeUsage
+from vqvae_lite.encoding import encode_images
 from vqvae_lite.recipes import get_recipe, load_images
 
 STEPS = 4000
@@ -61,30 +60,17 @@ def measure(kind: str, settings: list[str]) -> dict:
     torch.manual_seed(recipe.training.seed)
     model = MODELS[kind][1](recipe.model)
     train(model, load_images(recipe, "train"), recipe.training)
+    if kind == "vqvae":
+        codes = encode_images(model, load_images(recipe, "train"))
+        frequencies = CodeFrequencies(codes, recipe.model.num_codes)
     figures = {"kind": kind, "settings": settings}
     for split in ("validation", "test"):
         images = load_images(recipe, split)
         means = evaluate_bits(model, images).means()
         if kind == "vqvae":
-            means["frequencies"] = cost_by_frequency(model, load_images(recipe, "train"), images)
+            means["frequencies"] = evaluate_bits(model, images, prior=frequencies).means()["prior"]
         figures[split] = {name: round(value, 5) for name, value in means.items()}
     return figures
-
-
-@torch.no_grad()
-def cost_by_frequency(model, train_images: TensorImages, images: TensorImages) -> float:
-    """Bits per dimension of the codes when each costs what it does by its training frequency."""
-    config = model.config
-    usage = CodeUsage(config.num_codes, config.num_codebooks)
-    model.eval()
-    for batch in train_images.images.split(256):
-        usage.update(model.encode(batch.float() / 127.5 - 1))
-    # One count more for each code: none is impossible.
-    log_prob = torch.log2((usage.counts + 1) / (usage.counts + 1).sum(1, keepdim=True))
-    codes = model.encode(images.images.float() / 127.5 - 1)
-    codes = codes[:, None] if config.num_codebooks == 1 else codes
-    bits = -sum(log_prob[c][codes[:, c]].flatten(1).sum(1) for c in range(config.num_codebooks))
-    return bits.mean().item() / images.images[0].numel()
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import torch
 
 import vqvae_lite.bits as bits
 from vqvae_lite import VQVAE, ModelConfig, TrainingConfig, load_checkpoint, train
-from vqvae_lite.bits import evaluate_bits
+from vqvae_lite.bits import CodeFrequencies, evaluate_bits
 from vqvae_lite.images import TensorImages, to_float
 from vqvae_lite.vae import VAE, VAEConfig
 from vqvae_lite.vimco import VIMCO, VIMCOConfig
@@ -147,6 +147,25 @@ def test_resumed_evaluation_equals_a_whole_one(kind, tmp_path, monkeypatch):
     assert torch.equal(again.bound, whole.bound)
     with pytest.raises(ValueError, match="holds the results of another evaluation"):
         evaluate_bits(model, data, samples=samples, seed=1, keep=keep)
+
+
+@pytest.mark.parametrize("num_codebooks", [1, 2])
+def test_code_frequencies_are_a_prior(num_codebooks):
+    shape = (50, 2, 2) if num_codebooks == 1 else (50, num_codebooks, 2, 2)
+    generator = torch.Generator().manual_seed(0)
+    codes = torch.randint(0, 3, shape, generator=generator)
+    prior = CodeFrequencies(codes, 4)  # code 3 is never used
+    single = torch.tensor(list(itertools.product(range(4), repeat=num_codebooks)))
+    single = single.view(-1, 1, 1) if num_codebooks == 1 else single[..., None, None]
+    assert prior(single).exp().sum().item() == pytest.approx(1)
+    assert prior(single).isfinite().all()
+    # By hand: the counts plus one, by codebook.
+    rows = codes[:, None] if num_codebooks == 1 else codes
+    expected = 0.0
+    for row in rows.unbind(1):
+        counts = torch.bincount(row.flatten(), minlength=4) + 1
+        expected = expected + (counts / counts.sum()).log()[row].flatten(1).sum(1)
+    assert torch.allclose(prior(codes), expected.double(), atol=1e-5)
 
 
 def test_errors_of_the_evaluation():

@@ -2,22 +2,36 @@
 
 __version__ = "0.1.0"
 
+from vqvae_lite.bits import BitsPerDim, evaluate_bits
 from vqvae_lite.checkpoints import load_checkpoint, save_checkpoint
 from vqvae_lite.evaluation import evaluate
 from vqvae_lite.model import VQVAE, ModelConfig, VQVAEOutput
+from vqvae_lite.pixelcnn import GatedPixelCNN, PixelCNNConfig
 from vqvae_lite.quantizer import QuantizerOutput, VectorQuantizer, nearest_codes, straight_through
+from vqvae_lite.sampling import sample
 from vqvae_lite.training import TrainingConfig, train
+from vqvae_lite.vae import VAE, VAEConfig
+from vqvae_lite.vimco import VIMCO, VIMCOConfig
 
 __all__ = [
+    "VAE",
+    "VIMCO",
     "VQVAE",
+    "BitsPerDim",
+    "GatedPixelCNN",
     "ModelConfig",
+    "PixelCNNConfig",
     "QuantizerOutput",
     "TrainingConfig",
+    "VAEConfig",
+    "VIMCOConfig",
     "VQVAEOutput",
     "VectorQuantizer",
     "evaluate",
+    "evaluate_bits",
     "load_checkpoint",
     "nearest_codes",
+    "sample",
     "save_checkpoint",
     "straight_through",
     "train",

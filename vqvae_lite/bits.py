@@ -14,6 +14,7 @@ from tqdm.auto import tqdm
 from vqvae_lite.checkpoints import fingerprint
 from vqvae_lite.images import stack_images
 from vqvae_lite.likelihoods import bits_per_dim
+from vqvae_lite.metrics import CodeUsage
 from vqvae_lite.model import VQVAE
 from vqvae_lite.networks import check_positive_int
 from vqvae_lite.vae import VAE
@@ -39,6 +40,35 @@ class BitsPerDim(NamedTuple):
         figures = {name: part.mean().item() for name, part in self._asdict().items()}
         error = self.bound.std().item() / math.sqrt(len(self.bound)) if len(self.bound) > 1 else 0.0
         return {**figures, "standard_error": error}
+
+
+class CodeFrequencies:
+    """The simplest learned prior: each code costs what it does by how often it was used.
+
+    Positions and codebooks are independent; each codebook has its own frequencies. Every count is
+    one more than it was, so that no code is impossible.
+
+    Args:
+        codes: of the training images, (N, h, w), or (N, C, h, w) with C > 1 codebooks.
+        num_codes: K.
+
+    Raises:
+        TypeError, ValueError: codes of another dtype, shape or range.
+    """
+
+    def __init__(self, codes: Tensor, num_codes: int):
+        num_codebooks = codes.shape[1] if codes.ndim == 4 else 1
+        usage = CodeUsage(num_codes, num_codebooks)
+        usage.update(codes)
+        counts = (usage.counts + 1).double()
+        self.log_probs = (counts / counts.sum(1, keepdim=True)).log()
+
+    def __call__(self, codes: Tensor) -> Tensor:
+        """Log p(codes) in nats, float64 (B,)."""
+        rows = codes[:, None] if codes.ndim == 3 else codes
+        log_probs = self.log_probs.to(codes.device)
+        each = [log_probs[index][row] for index, row in enumerate(rows.unbind(1))]
+        return sum(row.flatten(1).sum(1) for row in each)
 
 
 @torch.no_grad()

@@ -22,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from vqvae_lite.model import VQVAE, ModelConfig
+from vqvae_lite.pixelcnn import GatedPixelCNN, PixelCNNConfig
 from vqvae_lite.vae import VAE, VAEConfig
 from vqvae_lite.vimco import VIMCO, VIMCOConfig
 
@@ -30,6 +31,7 @@ MODELS = {
     "vqvae": (ModelConfig, VQVAE),
     "vae": (VAEConfig, VAE),
     "vimco": (VIMCOConfig, VIMCO),
+    "pixelcnn": (PixelCNNConfig, GatedPixelCNN),
 }
 FORMAT = "vqvae-lite checkpoint 1"
 _STEP_NAME = re.compile(r"step-(\d{8,})")

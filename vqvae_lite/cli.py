@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 from PIL import Image
-from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from vqvae_lite import __version__
@@ -21,11 +20,12 @@ from vqvae_lite.checkpoints import (
 )
 from vqvae_lite.codefile import CodeFile, read_codes, write_codes
 from vqvae_lite.distributed import processes
+from vqvae_lite.encoding import encode_images
 from vqvae_lite.evaluation import evaluate
-from vqvae_lite.images import FolderImages, stack_images, to_float, to_uint8
+from vqvae_lite.images import FolderImages, to_uint8
 from vqvae_lite.metrics import compressed_bits
 from vqvae_lite.model import VQVAE
-from vqvae_lite.recipes import PROFILES, Recipe, get_recipe, load_images, recipe_of
+from vqvae_lite.recipes import KINDS, PROFILES, Recipe, get_recipe, load_images, recipe_of
 from vqvae_lite.training import TrainingError, train
 
 
@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--run", required=True, help="the folder for the checkpoints")
     command.add_argument("--profile", choices=PROFILES, default="quick", help="default: quick")
     command.add_argument(
-        "--model", choices=sorted(MODELS), default="vqvae", help="default: vqvae; see chapter 4"
+        "--model", choices=KINDS, default="vqvae", help="default: vqvae; see chapter 4"
     )
     command.add_argument("--folder", help="with the recipe folder: your images")
     command.add_argument(
@@ -191,20 +191,13 @@ def _evaluate(options: argparse.Namespace) -> None:
         print(json.dumps(result, indent=2))
 
 
-@torch.no_grad()
 def _encode(options: argparse.Namespace) -> None:
     with processes(options.device) as place:
         checkpoint = _load_vqvae(options.checkpoint)
         size = recipe_of(checkpoint).size
         images = FolderImages(options.folder, size)
         model = checkpoint.model.to(place.device)
-        batches = DataLoader(images, 64, collate_fn=stack_images)
-        codes = torch.cat(
-            [
-                model.encode(to_float(batch.to(place.device))).cpu()
-                for batch in tqdm(batches, unit="batch")
-            ]
-        )
+        codes = encode_images(model, images, progress=True)
     names = [str(file.relative_to(options.folder)) for file in images.files]
     file = CodeFile(codes, model.config.num_codes, names, fingerprint(model))
     size_in_bytes = write_codes(options.output, file)

@@ -16,6 +16,7 @@ from vqvae_lite.vae import VAEConfig
 from vqvae_lite.vimco import VIMCOConfig
 
 PROFILES = ("quick", "paper")
+KINDS = ("vqvae", "vae", "vimco")
 
 # The models by profile. A short run on two cores has no time for the codes to be found one by one:
 # shorter memory and earlier restarts put all of them to use within a hundred steps.
@@ -108,7 +109,7 @@ def get_recipe(
         raise ValueError(
             f"unknown recipe {name!r} with profile {profile!r} and model {kind!r}: expected one of "
             f"{sorted({name for name, _ in _SIZES})} with one of {list(PROFILES)} and one of "
-            f"{sorted({kind for kind, _ in _MODELS})}"
+            f"{list(KINDS)}"
         )
     training = _TRAINING[profile]
     if (name, profile) == ("folder", "paper"):

@@ -5,7 +5,7 @@ was stopped and resumed gives the same numbers as an unbroken one.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -78,6 +78,11 @@ class Record(NamedTuple):
     means: dict[str, float]
 
 
+def prepare_images(batch: Tensor) -> Tensor:
+    """uint8 images (B, C, H, W) as a network takes them: float in [-1, 1], channels last."""
+    return to_float(batch).contiguous(memory_format=torch.channels_last)
+
+
 def train(
     model: nn.Module,
     images: Dataset,
@@ -87,6 +92,7 @@ def train(
     run: str | Path | None = None,
     details: dict | None = None,
     resume: Checkpoint | None = None,
+    prepare: Callable[[Tensor], Tensor] = prepare_images,
     progress: bool = True,
 ) -> list[Record]:
     """Trains a model in place, on one device or on several processes.
@@ -94,12 +100,13 @@ def train(
     Args:
         model: moved to the device; left in training mode. Its output is a named tuple with the
             scalar "loss"; its other scalars, and its "codes" where it has some, are recorded too.
-        images: gives uint8 (C, H, W) images of one size.
+        images: a data set of tensors of one shape, for most models uint8 (C, H, W) images.
         config: see `TrainingConfig`.
         place: of this process, from `distributed.processes`.
         run: the folder for checkpoints; None keeps none.
         details: JSON to store in each checkpoint.
         resume: the checkpoint that `model` came from, to go on from its step.
+        prepare: makes a batch of the data set, on the device, into what the model takes.
         progress: whether to show a bar with the time left.
 
     Returns:
@@ -151,8 +158,7 @@ def train(
     with bar, torch.random.fork_rng(gpus):
         for step, batch in enumerate(batches, first + 1):
             torch.manual_seed(_seed_of_step(config.seed, step, place.rank))
-            x = to_float(batch.to(place.device, non_blocking=True))
-            x = x.contiguous(memory_format=torch.channels_last)
+            x = prepare(batch.to(place.device, non_blocking=True))
             try:
                 with autocast:
                     out = forward(x)

@@ -1,0 +1,221 @@
+"""VAE, VQ-VAE and VIMCO in bits per dimension under one protocol (section 4.1).
+
+One encoder, decoder, likelihood, batch and number of steps for all three; every figure over the
+whole test set. The paper's experiment, on CIFAR-10 and for a GPU:
+
+    python benchmarks/likelihood.py cifar10 --profile paper --run runs/likelihood
+
+A run that was stopped goes on where it was. On images of one's own, in two folders:
+
+    python benchmarks/likelihood.py folder --folder pictures --test held-out --run runs/likelihood
+"""
+
+import argparse
+import shlex
+import sys
+from argparse import Namespace
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from record import write_result
+from torch.utils.data import Dataset
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from vqvae_lite import GatedPixelCNN, PixelCNNConfig, TrainingConfig, evaluate_bits, train
+from vqvae_lite.bits import CodeFrequencies
+from vqvae_lite.checkpoints import MODELS, fingerprint, last_checkpoint, load_checkpoint
+from vqvae_lite.distributed import Place, processes
+from vqvae_lite.encoding import CodeMaps, encode_images
+from vqvae_lite.images import FolderImages
+from vqvae_lite.recipes import Recipe, get_recipe, load_images
+
+# By profile: what all models share, then what each adds. The paper's latents are 8 x 8 x 10.
+SHARED = {
+    "quick": ["size=32", "width=64", "likelihood=logistic", "batch_size=32", "learning_rate=1e-3"],
+    "paper": ["size=32", "likelihood=categorical"],
+}
+LATENTS = {
+    "quick": ["num_codebooks=2", "num_codes=512", "code_dim=16"],
+    "paper": ["num_codebooks=10", "num_codes=512", "code_dim=64"],
+}
+OWN = {
+    ("vae", "quick"): ["latent_channels=32"],
+    ("vae", "paper"): ["latent_channels=32"],
+    ("vqvae", "quick"): [*LATENTS["quick"], "restart_below=0.1", "decay=0.99", "commitment=1"],
+    ("vqvae", "paper"): [*LATENTS["paper"], "restart_below=0.1"],
+    ("vimco", "quick"): LATENTS["quick"],
+    ("vimco", "paper"): LATENTS["paper"],
+}
+SAMPLES = 50  # of the importance-weighted bounds
+
+
+# The learned prior, trained on the codes of the training images.
+PRIOR = {
+    "quick": (
+        {"width": 64, "num_layers": 8, "dropout": 0.1},
+        {"steps": 4000, "batch_size": 32, "learning_rate": 1e-3, "checkpoint_every": 500},
+    ),
+    "paper": (
+        {"width": 128, "num_layers": 12, "dropout": 0.1},
+        {"steps": 50_000, "batch_size": 64, "learning_rate": 3e-4},
+    ),
+}
+# Section 4.1 of the paper, lower bounds on true CIFAR-10, bits per dimension.
+PAPER = {"vae": 4.51, "vqvae": 4.67, "vimco": 5.14}
+KINDS = ("vae", "vqvae", "vimco")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recipe", choices=["cifar10", "folder", "maze"])
+    parser.add_argument("--profile", choices=["quick", "paper"], default="quick")
+    parser.add_argument("--run", required=True, help="the folder for the runs")
+    parser.add_argument("--name", default="likelihood", help="of the results file")
+    parser.add_argument("--folder", help="with the recipe folder: training images")
+    parser.add_argument("--test", help="with the recipe folder: test images")
+    parser.add_argument(
+        "--only", choices=[*KINDS, "prior"], help="train this one, and measure nothing"
+    )
+    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--device")
+    options = parser.parse_args()
+    if (options.recipe == "folder") != (options.test is not None):
+        parser.error("--test belongs to the recipe folder, and the recipe folder needs it")
+    recipes = {
+        kind: get_recipe(
+            options.recipe,
+            options.profile,
+            kind=kind,
+            folder=options.folder,
+            settings=[*SHARED[options.profile], *OWN[kind, options.profile], *options.settings],
+        )
+        for kind in KINDS
+    }
+    run = Path(options.run)
+    with processes(options.device) as place:
+        for kind, recipe in recipes.items():
+            if options.only in (None, kind):
+                train_model(recipe, run / kind, place)
+        if options.only in (None, "prior"):
+            train_prior(run, recipes["vqvae"], options.profile, place)
+        if options.only is None:
+            figures = measure(run, recipes, options, place)
+            command = shlex.join(["python", "benchmarks/likelihood.py", *sys.argv[1:]])
+            print(f"written to {write_result(options.name, command, figures)}")
+
+
+def training_images(recipe: Recipe) -> Dataset:
+    return load_images(recipe, "all" if recipe.name == "folder" else "train")
+
+
+def train_model(recipe: Recipe, run: Path, place: Place) -> None:
+    """Trains to the recipe's last step, from the run's last checkpoint where there is one."""
+    resume = load_checkpoint(run) if last_checkpoint(run) else None
+    if resume and resume.config["step"] >= recipe.training.steps:
+        return
+    if resume:
+        model = resume.model
+    else:
+        torch.manual_seed(recipe.training.seed)
+        model = MODELS[recipe.kind][1](recipe.model)
+    print(f"{recipe.kind}: {recipe.training.steps} steps of {recipe.training.batch_size}")
+    train(
+        model,
+        training_images(recipe),
+        recipe.training,
+        place=place,
+        run=run,
+        details={"recipe": recipe.to_json()},
+        resume=resume,
+    )
+
+
+def train_prior(run: Path, recipe: Recipe, profile: str, place: Place) -> None:
+    """A gated PixelCNN on the codes that the trained VQ-VAE gives the training images."""
+    settings, training = PRIOR[profile]
+    training = TrainingConfig(**training)
+    resume = load_checkpoint(run / "prior") if last_checkpoint(run / "prior") else None
+    if resume and resume.config["step"] >= training.steps:
+        return
+    vqvae = load_checkpoint(run / "vqvae").model.to(place.device)
+    codes = encode_images(vqvae, training_images(recipe), progress=True)
+    torch.manual_seed(training.seed)
+    config = PixelCNNConfig(recipe.model.num_codes, recipe.model.num_codebooks, **settings)
+    print(f"prior: {training.steps} steps of {training.batch_size}")
+    train(
+        resume.model if resume else GatedPixelCNN(config),
+        CodeMaps(codes),
+        training,
+        place=place,
+        run=run / "prior",
+        details={"training": asdict(training), "codes_of": fingerprint(vqvae)},
+        resume=resume,
+        prepare=torch.Tensor.long,
+    )
+
+
+def measure(run: Path, recipes: dict[str, Recipe], options: Namespace, place: Place) -> dict:
+    """Every model on the whole test set; what was measured before a stop is not measured again."""
+    recipe = recipes["vqvae"]
+    if options.test:
+        images = FolderImages(options.test, recipe.size)
+    else:
+        images = load_images(recipe, "test")
+    figures = {
+        "profile": options.profile,
+        "images": len(images),
+        "training": asdict(recipe.training),
+        "samples": SAMPLES,
+        "models": {},
+    }
+    for kind in KINDS:
+        checkpoint = load_checkpoint(run / kind)
+        means = evaluate_bits(
+            checkpoint.model.to(place.device),
+            images,
+            samples=1 if kind == "vqvae" else SAMPLES,
+            keep=run / f"{kind}.results",
+            progress=True,
+        ).means()
+        settings = asdict(recipes[kind].model)
+        figures["models"][kind] = {"settings": settings, "step": checkpoint.config["step"], **means}
+
+    vqvae, prior = (load_checkpoint(run / name) for name in ("vqvae", "prior"))
+    if prior.config["codes_of"] != fingerprint(vqvae.model):
+        raise ValueError(f"{run / 'prior'} was trained on the codes of another VQ-VAE")
+    learned = prior.model.to(place.device).log_prob
+    model = vqvae.model.to(place.device)
+    means = evaluate_bits(
+        model, images, prior=learned, keep=run / "prior.results", progress=True
+    ).means()
+    frequencies = CodeFrequencies(
+        encode_images(model, training_images(recipe)), recipe.model.num_codes
+    )
+    counted = evaluate_bits(model, images, prior=frequencies).means()
+    parameters = sum(parameter.numel() for parameter in prior.model.parameters())
+    figures["models"]["vqvae, frequencies"] = counted
+    figures["models"]["vqvae, learned prior"] = {
+        "settings": asdict(prior.model.config),
+        "parameters": parameters,
+        "step": prior.config["step"],
+        **means,
+    }
+
+    elbo = figures["models"]["vae"]["reconstruction"] + figures["models"]["vae"]["prior"]
+    figures["minus_the_vaes_elbo"] = {
+        name: round(parts["bound"] - elbo, 4) for name, parts in figures["models"].items()
+    }
+    figures["paper"] = {
+        **PAPER,
+        "vqvae minus vae": round(PAPER["vqvae"] - PAPER["vae"], 2),
+        "vimco minus vae": round(PAPER["vimco"] - PAPER["vae"], 2),
+    }
+    for name, parts in figures["models"].items():
+        print(name, {key: parts[key] for key in ("reconstruction", "prior", "bound")})
+    return figures
+
+
+if __name__ == "__main__":
+    main()
