@@ -19,17 +19,17 @@ from pathlib import Path
 
 import torch
 from record import write_result
-from torch.utils.data import Dataset
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from vqvae_lite import GatedPixelCNN, PixelCNNConfig, TrainingConfig, evaluate_bits, train
+from vqvae_lite import evaluate_bits, train
 from vqvae_lite.bits import CodeFrequencies
-from vqvae_lite.checkpoints import MODELS, fingerprint, last_checkpoint, load_checkpoint
+from vqvae_lite.checkpoints import MODELS, last_checkpoint, load_checkpoint
 from vqvae_lite.distributed import Place, processes
-from vqvae_lite.encoding import CodeMaps, encode_images
+from vqvae_lite.encoding import encode_images
 from vqvae_lite.images import FolderImages
-from vqvae_lite.recipes import Recipe, get_recipe, load_images
+from vqvae_lite.priors import get_prior_recipe, load_prior, train_prior
+from vqvae_lite.recipes import Recipe, get_recipe, load_images, training_images
 
 # By profile: what all models share, then what each adds. The paper's latents are 8 x 8 x 10.
 SHARED = {
@@ -53,14 +53,8 @@ SAMPLES = 50  # of the importance-weighted bounds
 
 # The learned prior, trained on the codes of the training images.
 PRIOR = {
-    "quick": (
-        {"width": 64, "num_layers": 8, "dropout": 0.1},
-        {"steps": 4000, "batch_size": 32, "learning_rate": 1e-3, "checkpoint_every": 500},
-    ),
-    "paper": (
-        {"width": 128, "num_layers": 12, "dropout": 0.1},
-        {"steps": 50_000, "batch_size": 64, "learning_rate": 3e-4},
-    ),
+    "quick": ["dropout=0.1", "steps=4000", "batch_size=32", "checkpoint_every=500"],
+    "paper": [],
 }
 # Section 4.1 of the paper, lower bounds on true CIFAR-10, bits per dimension.
 PAPER = {"vae": 4.51, "vqvae": 4.67, "vimco": 5.14}
@@ -99,15 +93,15 @@ def main() -> None:
             if options.only in (None, kind):
                 train_model(recipe, run / kind, place)
         if options.only in (None, "prior"):
-            train_prior(run, recipes["vqvae"], options.profile, place)
+            vqvae = load_checkpoint(run / "vqvae")
+            recipe = get_prior_recipe(vqvae.model, options.profile, PRIOR[options.profile])
+            resume = load_checkpoint(run / "prior") if last_checkpoint(run / "prior") else None
+            if not resume or resume.config["step"] < recipe.training.steps:
+                train_prior(run / "prior", vqvae, recipe, place, resume)
         if options.only is None:
             figures = measure(run, recipes, options, place)
             command = shlex.join(["python", "benchmarks/likelihood.py", *sys.argv[1:]])
             print(f"written to {write_result(options.name, command, figures)}")
-
-
-def training_images(recipe: Recipe) -> Dataset:
-    return load_images(recipe, "all" if recipe.name == "folder" else "train")
 
 
 def train_model(recipe: Recipe, run: Path, place: Place) -> None:
@@ -129,30 +123,6 @@ def train_model(recipe: Recipe, run: Path, place: Place) -> None:
         run=run,
         details={"recipe": recipe.to_json()},
         resume=resume,
-    )
-
-
-def train_prior(run: Path, recipe: Recipe, profile: str, place: Place) -> None:
-    """A gated PixelCNN on the codes that the trained VQ-VAE gives the training images."""
-    settings, training = PRIOR[profile]
-    training = TrainingConfig(**training)
-    resume = load_checkpoint(run / "prior") if last_checkpoint(run / "prior") else None
-    if resume and resume.config["step"] >= training.steps:
-        return
-    vqvae = load_checkpoint(run / "vqvae").model.to(place.device)
-    codes = encode_images(vqvae, training_images(recipe), progress=True)
-    torch.manual_seed(training.seed)
-    config = PixelCNNConfig(recipe.model.num_codes, recipe.model.num_codebooks, **settings)
-    print(f"prior: {training.steps} steps of {training.batch_size}")
-    train(
-        resume.model if resume else GatedPixelCNN(config),
-        CodeMaps(codes),
-        training,
-        place=place,
-        run=run / "prior",
-        details={"training": asdict(training), "codes_of": fingerprint(vqvae)},
-        resume=resume,
-        prepare=torch.Tensor.long,
     )
 
 
@@ -182,11 +152,9 @@ def measure(run: Path, recipes: dict[str, Recipe], options: Namespace, place: Pl
         settings = asdict(recipes[kind].model)
         figures["models"][kind] = {"settings": settings, "step": checkpoint.config["step"], **means}
 
-    vqvae, prior = (load_checkpoint(run / name) for name in ("vqvae", "prior"))
-    if prior.config["codes_of"] != fingerprint(vqvae.model):
-        raise ValueError(f"{run / 'prior'} was trained on the codes of another VQ-VAE")
+    model = load_checkpoint(run / "vqvae").model.to(place.device)
+    prior = load_prior(run / "prior", model)
     learned = prior.model.to(place.device).log_prob
-    model = vqvae.model.to(place.device)
     means = evaluate_bits(
         model, images, prior=learned, keep=run / "prior.results", progress=True
     ).means()

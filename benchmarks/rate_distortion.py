@@ -23,7 +23,7 @@ from vqvae_lite.checkpoints import MODELS
 from vqvae_lite.encoding import encode_images
 from vqvae_lite.recipes import get_recipe, load_images
 
-STEPS = 4000
+STEPS = 3000
 SHARED = ["size=32", "width=32", "likelihood=logistic", "batch_size=32", f"steps={STEPS}"]
 # The decoder sees 32 channels, whatever the number of codebooks.
 CHANNELS = 32

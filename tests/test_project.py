@@ -103,7 +103,8 @@ STATIONS = [
     {"checkpoints", "codefile", "encoding"},
     {"bits", "evaluation", "training"},
     {"recipes"},
-    {"cli"},
+    {"priors"},
+    {"cli", "codecommands"},
 ]
 
 

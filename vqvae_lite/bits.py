@@ -72,6 +72,24 @@ class CodeFrequencies:
 
 
 @torch.no_grad()
+def nats_per_code(prior: Callable[[Tensor], Tensor], codes: Tensor, batch_size: int = 64) -> float:
+    """What a code costs under a prior, the mean over all codes; log K under the uniform one.
+
+    Args:
+        prior: log p(codes) in nats, (B,), of a batch of maps, such as `GatedPixelCNN.log_prob`.
+        codes: (N, h, w), or (N, num_codebooks, h, w), on the prior's device.
+        batch_size: how many maps at a time.
+
+    Raises:
+        ValueError: there are no codes.
+    """
+    if not codes.numel():
+        raise ValueError(f"there are no codes to measure, the shape is {tuple(codes.shape)}")
+    total = sum(prior(part).double().sum().item() for part in codes.split(batch_size))
+    return -total / codes.numel()
+
+
+@torch.no_grad()
 def evaluate_bits(
     model: VQVAE | VAE | VIMCO,
     images: Dataset,

@@ -1,16 +1,15 @@
-"""The command `vqvae-lite`: train, evaluate, encode, decode, info."""
+"""The command `vqvae-lite`: train, evaluate, encode, decode, sample, info."""
 
 import argparse
 import json
+import math
 import sys
 from pathlib import Path
 
 import torch
-from PIL import Image
-from tqdm.auto import tqdm
 
 from vqvae_lite import __version__
-from vqvae_lite.bits import evaluate_bits
+from vqvae_lite.bits import evaluate_bits, nats_per_code
 from vqvae_lite.checkpoints import (
     MODELS,
     Checkpoint,
@@ -18,14 +17,23 @@ from vqvae_lite.checkpoints import (
     last_checkpoint,
     load_checkpoint,
 )
-from vqvae_lite.codefile import CodeFile, read_codes, write_codes
+from vqvae_lite.codecommands import decode, encode, load_vqvae, sample_images
+from vqvae_lite.codefile import read_codes
 from vqvae_lite.distributed import processes
 from vqvae_lite.encoding import encode_images
 from vqvae_lite.evaluation import evaluate
-from vqvae_lite.images import FolderImages, to_uint8
-from vqvae_lite.metrics import compressed_bits
-from vqvae_lite.model import VQVAE
-from vqvae_lite.recipes import KINDS, PROFILES, Recipe, get_recipe, load_images, recipe_of
+from vqvae_lite.images import FolderImages
+from vqvae_lite.pixelcnn import GatedPixelCNN
+from vqvae_lite.priors import get_prior_recipe, load_prior, train_prior
+from vqvae_lite.recipes import (
+    KINDS,
+    PROFILES,
+    Recipe,
+    get_recipe,
+    load_images,
+    recipe_of,
+    training_images,
+)
 from vqvae_lite.training import TrainingError, train
 
 
@@ -62,13 +70,16 @@ def _parser() -> argparse.ArgumentParser:
         "train", parents=[device], help="train a model by a recipe; go on with --resume"
     )
     command.set_defaults(command=_train)
-    command.add_argument("recipe", help="maze, cifar10, or folder")
+    command.add_argument("recipe", help="maze, cifar10, folder, or prior")
     command.add_argument("--run", required=True, help="the folder for the checkpoints")
     command.add_argument("--profile", choices=PROFILES, default="quick", help="default: quick")
     command.add_argument(
         "--model", choices=KINDS, default="vqvae", help="default: vqvae; see chapter 4"
     )
     command.add_argument("--folder", help="with the recipe folder: your images")
+    command.add_argument(
+        "--codes-of", help="with the recipe prior: the run of the VQ-VAE whose codes it learns"
+    )
     command.add_argument(
         "--set",
         dest="settings",
@@ -87,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(command=_evaluate)
     command.add_argument("--folder", help="your images instead of the recipe's data")
     command.add_argument("--split", default="test", help="of the recipe's data; default: test")
+    command.add_argument("--prior", help="a run of `train prior`, instead of the uniform one")
     command.add_argument(
         "--samples",
         type=int,
@@ -97,16 +109,29 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "encode", parents=[trained], help="a folder of images to a compact file of codes"
     )
-    command.set_defaults(command=_encode)
+    command.set_defaults(command=encode)
     command.add_argument("folder", help="your images")
     command.add_argument("output", help="the file of codes to write")
 
     command = commands.add_parser(
         "decode", parents=[trained], help="a file of codes to a folder of PNG images"
     )
-    command.set_defaults(command=_decode)
+    command.set_defaults(command=decode)
     command.add_argument("codes", help="the file of codes")
     command.add_argument("output", help="the folder to make")
+
+    command = commands.add_parser(
+        "sample", parents=[trained], help="new images: codes from a prior, decoded"
+    )
+    command.set_defaults(command=sample_images)
+    command.add_argument("prior", help="a checkpoint or run folder of `train prior`")
+    command.add_argument("output", help="the folder to make")
+    command.add_argument("--count", type=_positive, default=16, help="how many; default: 16")
+    command.add_argument("--seed", type=int, help="for the same images again")
+    command.add_argument(
+        "--temperature", type=float, default=1.0, help="below 1: safer and duller; default: 1"
+    )
+    command.add_argument("--top-k", type=int, help="draw among the k most probable codes alone")
 
     command = commands.add_parser("info", help="what a checkpoint or a file of codes holds")
     command.set_defaults(command=_info)
@@ -114,7 +139,30 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number
+
+
 def _train(options: argparse.Namespace) -> None:
+    if (options.recipe == "prior") != (options.codes_of is not None):
+        need = "needs" if options.recipe == "prior" else "takes no"
+        raise ValueError(f"the recipe {options.recipe!r} {need} --codes-of RUN")
+    (_train_prior if options.recipe == "prior" else _train_images)(options)
+
+
+def _train_prior(options: argparse.Namespace) -> None:
+    vqvae = load_vqvae(options.codes_of)
+    recipe = get_prior_recipe(vqvae.model, options.profile, options.settings)
+    resume = _last(Path(options.run), options.resume)
+    with processes(options.device) as place:
+        train_prior(options.run, vqvae, recipe, place, resume)
+        if place.rank == 0:
+            print(f"the last checkpoint is {last_checkpoint(options.run)}")
+
+
+def _train_images(options: argparse.Namespace) -> None:
     recipe = get_recipe(
         options.recipe,
         options.profile,
@@ -123,8 +171,7 @@ def _train(options: argparse.Namespace) -> None:
         settings=options.settings,
     )
     resume = _resume(Path(options.run), recipe, options.resume)
-    split = "all" if recipe.name == "folder" else "train"
-    images = load_images(recipe, split)
+    images = training_images(recipe)
     if resume:
         model = resume.model
     else:
@@ -151,14 +198,19 @@ def _train(options: argparse.Namespace) -> None:
             print(f"the last checkpoint is {last_checkpoint(options.run)}")
 
 
-def _resume(run: Path, recipe: Recipe, wanted: bool) -> Checkpoint | None:
+def _last(run: Path, wanted: bool) -> Checkpoint | None:
     """The checkpoint to go on from; refuses to mix two runs in one folder."""
     last = last_checkpoint(run)
-    if not wanted:
-        if last is not None:
-            raise ValueError(f"{run} holds {last.name} already: add --resume, or name another run")
+    if not wanted and last is not None:
+        raise ValueError(f"{run} holds {last.name} already: add --resume, or name another run")
+    return load_checkpoint(run) if wanted else None
+
+
+def _resume(run: Path, recipe: Recipe, wanted: bool) -> Checkpoint | None:
+    """The checkpoint to go on from, which must be of the same recipe."""
+    checkpoint = _last(run, wanted)
+    if checkpoint is None:
         return None
-    checkpoint = load_checkpoint(run)
     stored = recipe_of(checkpoint)
     if stored.model != recipe.model or (stored.name, stored.size) != (recipe.name, recipe.size):
         raise ValueError(
@@ -171,6 +223,8 @@ def _resume(run: Path, recipe: Recipe, wanted: bool) -> Checkpoint | None:
 def _evaluate(options: argparse.Namespace) -> None:
     with processes(options.device) as place:
         checkpoint = load_checkpoint(options.checkpoint)
+        if options.prior or isinstance(checkpoint.model, GatedPixelCNN):
+            checkpoint = load_vqvae(options.checkpoint)
         recipe = recipe_of(checkpoint)
         if options.folder:
             images = FolderImages(options.folder, recipe.size)
@@ -185,65 +239,19 @@ def _evaluate(options: argparse.Namespace) -> None:
         result = {}
         if recipe.kind == "vqvae":
             result = evaluate(model, images)._asdict()
+        log_prob = None
+        if options.prior:
+            log_prob = load_prior(options.prior, model).model.to(place.device).log_prob
+            result["nats_per_code"] = nats_per_code(
+                log_prob, encode_images(model, images).to(place.device)
+            )
+            result["nats_per_code_of_the_uniform_prior"] = math.log(recipe.model.num_codes)
         if recipe.model.likelihood:
-            bits = evaluate_bits(model, images, samples=options.samples, progress=True)
+            bits = evaluate_bits(
+                model, images, prior=log_prob, samples=options.samples, progress=True
+            )
             result["bits_per_dim"] = bits.means()
         print(json.dumps(result, indent=2))
-
-
-def _encode(options: argparse.Namespace) -> None:
-    with processes(options.device) as place:
-        checkpoint = _load_vqvae(options.checkpoint)
-        size = recipe_of(checkpoint).size
-        images = FolderImages(options.folder, size)
-        model = checkpoint.model.to(place.device)
-        codes = encode_images(model, images, progress=True)
-    names = [str(file.relative_to(options.folder)) for file in images.files]
-    file = CodeFile(codes, model.config.num_codes, names, fingerprint(model))
-    size_in_bytes = write_codes(options.output, file)
-    bits = compressed_bits(codes[0].numel(), model.config.num_codes)
-    print(
-        f"{len(names)} images of {size}x{size} in {size_in_bytes} bytes: "
-        f"{bits:.0f} bits an image instead of {size * size * 24}"
-    )
-
-
-@torch.no_grad()
-def _decode(options: argparse.Namespace) -> None:
-    with processes(options.device) as place:
-        model = _load_vqvae(options.checkpoint).model
-        file = read_codes(options.codes)
-        if file.model != fingerprint(model):
-            raise ValueError(f"{options.codes} was not made by the model in {options.checkpoint}")
-        model.to(place.device)
-        folder = Path(options.output)
-        targets = _targets(folder, file.names)
-        for start in tqdm(range(0, len(targets), 64), unit="batch"):
-            decoded = to_uint8(model.decode(file.codes[start : start + 64].to(place.device)))
-            for image, path in zip(decoded.cpu(), targets[start : start + 64], strict=True):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(image.permute(1, 2, 0).numpy()).save(path)
-    print(f"{len(targets)} images in {folder}")
-
-
-def _load_vqvae(path: str) -> Checkpoint:
-    checkpoint = load_checkpoint(path)
-    if not isinstance(checkpoint.model, VQVAE):
-        kind = type(checkpoint.model).__name__
-        raise ValueError(f"{checkpoint.path} holds a {kind}: only a VQ-VAE makes files of codes")
-    return checkpoint
-
-
-def _targets(folder: Path, names: list[str]) -> list[Path]:
-    """A PNG path for each name, all inside the folder and none there already."""
-    # The old suffix stays, so that a.jpg and a.png do not become one file.
-    targets = [folder / f"{name}.png" for name in names]
-    for target in targets:
-        if not target.resolve().is_relative_to(folder.resolve()):
-            raise ValueError(f"a name in the file of codes leads out of {folder}: {target}")
-        if target.exists():
-            raise FileExistsError(f"{target} is there already; name an empty folder")
-    return targets
 
 
 def _info(options: argparse.Namespace) -> None:

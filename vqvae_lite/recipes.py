@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from torch.utils.data import Dataset
 
@@ -122,7 +122,7 @@ def get_recipe(
     if folder is not None:
         recipe = replace(recipe, folder=str(folder))
     for setting in settings:
-        recipe = _with_setting(recipe, setting)
+        recipe = with_setting(recipe, setting)
     factor = 2**recipe.model.num_halvings
     if recipe.size % factor:
         raise ValueError(f"size must be a multiple of {factor}, got {recipe.size}")
@@ -144,6 +144,11 @@ def recipe_of(checkpoint: Checkpoint) -> Recipe:
         return Recipe.from_json(checkpoint.config["recipe"])
     except (TypeError, ValueError, KeyError) as error:
         raise CheckpointError(f"{checkpoint.path}: no valid recipe in it: {error}") from error
+
+
+def training_images(recipe: Recipe) -> Dataset:
+    """The images that a recipe trains on: a whole folder, or the split "train"."""
+    return load_images(recipe, "all" if recipe.name == "folder" else "train")
 
 
 def load_images(recipe: Recipe, split: str) -> Dataset:
@@ -172,19 +177,29 @@ def load_images(recipe: Recipe, split: str) -> Dataset:
     return TensorImages(frames if recipe.size == native else shrink(frames, recipe.size))
 
 
-def _with_setting(recipe: Recipe, setting: str) -> Recipe:
+def with_setting(recipe: Any, setting: str) -> Any:
+    """A recipe with another value for one field of its model, of its training, or its size.
+
+    Args:
+        recipe: a dataclass with `model` and `training`, such as `Recipe`.
+        setting: NAME=VALUE.
+
+    Raises:
+        ValueError: there is no such field, or the value is of another type.
+    """
     key, equals, text = setting.partition("=")
     owners = {
         field.name: (owner, field.type)
         for owner in ("model", "training")
         for field in fields(getattr(recipe, owner))
     }
-    if not equals or (key not in owners and key != "size"):
+    own = ["size"] if hasattr(recipe, "size") else []
+    if not equals or key not in [*owners, *own]:
         raise ValueError(
             f"unknown setting {setting!r}: expected NAME=VALUE with one of "
-            f"{', '.join([*owners, 'size'])}"
+            f"{', '.join([*owners, *own])}"
         )
-    if key == "size":
+    if key in own:
         return replace(recipe, size=_parse(key, text, int))
     owner, kind = owners[key]
     part = replace(getattr(recipe, owner), **{key: _parse(key, text, kind)})
@@ -192,7 +207,7 @@ def _with_setting(recipe: Recipe, setting: str) -> Recipe:
 
 
 def _parse(key: str, text: str, kind: type) -> object:
-    optional = kind in (float | None, str | None)
+    optional = kind in (float | None, str | None, int | None)
     if optional and text.lower() == "none":
         return None
     try:
