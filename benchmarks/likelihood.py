@@ -53,7 +53,7 @@ SAMPLES = 50  # of the importance-weighted bounds
 
 # The learned prior, trained on the codes of the training images.
 PRIOR = {
-    "quick": ["dropout=0.1", "steps=4000", "batch_size=32", "checkpoint_every=500"],
+    "quick": ["dropout=0.2", "steps=1000", "batch_size=32", "checkpoint_every=250"],
     "paper": [],
 }
 # Section 4.1 of the paper, lower bounds on true CIFAR-10, bits per dimension.
@@ -72,7 +72,14 @@ def main() -> None:
     parser.add_argument(
         "--only", choices=[*KINDS, "prior"], help="train this one, and measure nothing"
     )
-    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="[MODEL.]NAME=VALUE",
+        help="such as steps=1000 for vae, vqvae and vimco, or prior.steps=1000; may be repeated",
+    )
     parser.add_argument("--device")
     options = parser.parse_args()
     if (options.recipe == "folder") != (options.test is not None):
@@ -83,7 +90,12 @@ def main() -> None:
             options.profile,
             kind=kind,
             folder=options.folder,
-            settings=[*SHARED[options.profile], *OWN[kind, options.profile], *options.settings],
+            settings=[
+                *SHARED[options.profile],
+                *OWN[kind, options.profile],
+                *(setting for setting in options.settings if "." not in setting.partition("=")[0]),
+                *own_settings(kind, options.settings),
+            ],
         )
         for kind in KINDS
     }
@@ -94,7 +106,11 @@ def main() -> None:
                 train_model(recipe, run / kind, place)
         if options.only in (None, "prior"):
             vqvae = load_checkpoint(run / "vqvae")
-            recipe = get_prior_recipe(vqvae.model, options.profile, PRIOR[options.profile])
+            recipe = get_prior_recipe(
+                vqvae.model,
+                options.profile,
+                [*PRIOR[options.profile], *own_settings("prior", options.settings)],
+            )
             resume = load_checkpoint(run / "prior") if last_checkpoint(run / "prior") else None
             if not resume or resume.config["step"] < recipe.training.steps:
                 train_prior(run / "prior", vqvae, recipe, place, resume)
@@ -102,6 +118,11 @@ def main() -> None:
             figures = measure(run, recipes, options, place)
             command = shlex.join(["python", "benchmarks/likelihood.py", *sys.argv[1:]])
             print(f"written to {write_result(options.name, command, figures)}")
+
+
+def own_settings(name: str, settings: list[str]) -> list[str]:
+    """Those of the settings that are for one model alone, "vqvae.num_codebooks=3" for example."""
+    return [setting[len(name) + 1 :] for setting in settings if setting.startswith(f"{name}.")]
 
 
 def train_model(recipe: Recipe, run: Path, place: Place) -> None:

@@ -84,7 +84,8 @@ def test_importing_the_package_changes_nothing():
         "            torch.get_default_dtype(), numpy.random.get_state()[1].tolist(),\n"
         "            dict(matplotlib.rcParams), warnings.filters, dict(os.environ))\n"
         "before = settings()\n"
-        "import vqvae_lite.cli, vqvae_lite.codemap, vqvae_lite.learning, vqvae_lite.plane\n"
+        "import vqvae_lite.cli, vqvae_lite.boundparts, vqvae_lite.codemap, vqvae_lite.learning\n"
+        "import vqvae_lite.plane\n"
         "assert settings() == before\n"
         "assert 'torchvision' not in sys.modules\n"
     )

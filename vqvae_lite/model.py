@@ -189,6 +189,9 @@ class VQVAE(nn.Module):
         x = to_float(images)
         codes = self.encode(x)
         parameters = self.decoder(self.quantizer.lookup(codes))
-        uniform = codes[0].numel() * math.log(self.config.num_codes)
-        cost = x.new_full((len(x),), uniform) if prior is None else -prior(codes)
-        return Bound(negative_log_likelihood(self.likelihood, parameters, images), cost.double())
+        if prior is None:
+            uniform = codes[0].numel() * math.log(self.config.num_codes)
+            cost = torch.full((len(x),), uniform, dtype=torch.float64, device=x.device)
+        else:
+            cost = -prior(codes).double()
+        return Bound(negative_log_likelihood(self.likelihood, parameters, images), cost)
