@@ -14,7 +14,7 @@ import argparse
 import shlex
 import sys
 from argparse import Namespace
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -80,6 +80,12 @@ def main() -> None:
         metavar="[MODEL.]NAME=VALUE",
         help="such as steps=1000 for vae, vqvae and vimco, or prior.steps=1000; may be repeated",
     )
+    parser.add_argument(
+        "--last-steps",
+        type=int,
+        default=0,
+        help="so many of the steps, the last ones, at a tenth of the step size; default: none",
+    )
     parser.add_argument("--device")
     options = parser.parse_args()
     if (options.recipe == "folder") != (options.test is not None):
@@ -103,7 +109,7 @@ def main() -> None:
     with processes(options.device) as place:
         for kind, recipe in recipes.items():
             if options.only in (None, kind):
-                train_model(recipe, run / kind, place)
+                train_model(recipe, run / kind, place, options.last_steps)
         if options.only in (None, "prior"):
             vqvae = load_checkpoint(run / "vqvae")
             recipe = get_prior_recipe(
@@ -125,26 +131,35 @@ def own_settings(name: str, settings: list[str]) -> list[str]:
     return [setting[len(name) + 1 :] for setting in settings if setting.startswith(f"{name}.")]
 
 
-def train_model(recipe: Recipe, run: Path, place: Place) -> None:
-    """Trains to the recipe's last step, from the run's last checkpoint where there is one."""
-    resume = load_checkpoint(run) if last_checkpoint(run) else None
-    if resume and resume.config["step"] >= recipe.training.steps:
-        return
-    if resume:
-        model = resume.model
-    else:
-        torch.manual_seed(recipe.training.seed)
-        model = MODELS[recipe.kind][1](recipe.model)
-    print(f"{recipe.kind}: {recipe.training.steps} steps of {recipe.training.batch_size}")
-    train(
-        model,
-        training_images(recipe),
-        recipe.training,
-        place=place,
-        run=run,
-        details={"recipe": recipe.to_json()},
-        resume=resume,
-    )
+def train_model(recipe: Recipe, run: Path, place: Place, last_steps: int) -> None:
+    """Trains to the recipe's last step, from the run's last checkpoint where there is one.
+
+    The last steps have a tenth of the step size: at the full one the weights still tremble, and a
+    model's figures would depend on the moment at which it stops.
+    """
+    training = recipe.training
+    stages = [replace(training, steps=training.steps - last_steps)]
+    if last_steps:
+        stages.append(replace(training, learning_rate=training.learning_rate / 10))
+    for stage in stages:
+        resume = load_checkpoint(run) if last_checkpoint(run) else None
+        if resume and resume.config["step"] >= stage.steps:
+            continue
+        if resume:
+            model = resume.model
+        else:
+            torch.manual_seed(stage.seed)
+            model = MODELS[recipe.kind][1](recipe.model)
+        print(f"{recipe.kind}: to step {stage.steps} of {training.steps}, {stage.batch_size} each")
+        train(
+            model,
+            training_images(recipe),
+            stage,
+            place=place,
+            run=run,
+            details={"recipe": replace(recipe, training=stage).to_json()},
+            resume=resume,
+        )
 
 
 def measure(run: Path, recipes: dict[str, Recipe], options: Namespace, place: Place) -> dict:
@@ -158,6 +173,7 @@ def measure(run: Path, recipes: dict[str, Recipe], options: Namespace, place: Pl
         "profile": options.profile,
         "images": len(images),
         "training": asdict(recipe.training),
+        "last_steps_at_a_tenth_of_the_rate": options.last_steps,
         "samples": SAMPLES,
         "models": {},
     }
