@@ -75,6 +75,21 @@ def test_figures_of_the_readme_are_those_of_the_results():
     assert claim in (ROOT / "README.md").read_text()
 
 
+@pytest.mark.parametrize("name", ["likelihood_maze", "likelihood_cifar10_copy"])
+def test_bits_of_the_readme_are_those_of_the_results(name):
+    path = ROOT / "benchmarks" / "results" / f"{name}.json"
+    models = json.loads(path.read_text())["models"]
+    row = next(line for line in (ROOT / "README.md").read_text().splitlines() if path.name in line)
+    elbo = models["vae"]["reconstruction"] + models["vae"]["prior"]
+    claims = [
+        f"VAE {elbo:.2f} (50 samples: {models['vae']['bound']:.2f})",
+        f"VQ-VAE {models['vqvae']['bound']:.2f}",
+        f"with a PixelCNN prior {models['vqvae, learned prior']['bound']:.2f}",
+        f"VIMCO {models['vimco']['bound']:.2f}",
+    ]
+    assert "; ".join(claims) in row
+
+
 def test_importing_the_package_changes_nothing():
     script = (
         "import os, sys, warnings, torch, numpy, matplotlib\n"
