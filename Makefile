@@ -16,8 +16,8 @@ notebooks: environment  ## run all notebooks again, in place (NOTEBOOKS="book/..
 data: environment  ## make data/maze again (FRAMES=... for fewer)
 	@$(python) data/maze/make_maze.py $(if $(FRAMES),--frames $(FRAMES))
 
-bench: environment  ## measure the quantizer against its yardstick
-	@$(python) benchmarks/quantizer.py
+bench: environment  ## measure the quantizer and the sampler against their yardsticks
+	@$(python) benchmarks/quantizer.py && $(python) benchmarks/sampling.py
 
 serve: book  ## show the book at http://localhost:8000
 	@$(python) -m http.server --bind localhost --directory _build/html 8000

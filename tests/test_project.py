@@ -73,6 +73,11 @@ def test_figures_of_the_readme_are_those_of_the_results():
     share = f"{sizes['8192']['share_of_memory']:.1%}"
     claim = f"{small} times faster at K = 512, {large} at K = 8192, there with {share}"
     assert claim in (ROOT / "README.md").read_text()
+    sampling = json.loads((results / "sampling.json").read_text())
+    assert (
+        f"{sampling['times_faster_than_full_forward']:.0f} times faster than one full forward pass "
+        f"a position, {sampling['times_faster_than_rows_so_far']:.0f} times faster than one over"
+    ) in (ROOT / "README.md").read_text()
 
 
 @pytest.mark.parametrize("name", ["likelihood_maze", "likelihood_cifar10_copy"])
