@@ -17,14 +17,13 @@ from argparse import Namespace
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import torch
 from record import write_result
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from vqvae_lite import evaluate_bits, train
 from vqvae_lite.bits import CodeFrequencies
-from vqvae_lite.checkpoints import MODELS, last_checkpoint, load_checkpoint
+from vqvae_lite.checkpoints import Checkpoint, last_checkpoint, load_checkpoint, new_model
 from vqvae_lite.distributed import Place, processes
 from vqvae_lite.encoding import encode_images
 from vqvae_lite.images import FolderImages
@@ -117,7 +116,7 @@ def main() -> None:
                 options.profile,
                 [*PRIOR[options.profile], *own_settings("prior", options.settings)],
             )
-            resume = load_checkpoint(run / "prior") if last_checkpoint(run / "prior") else None
+            resume = last_of(run / "prior")
             if not resume or resume.config["step"] < recipe.training.steps:
                 train_prior(run / "prior", vqvae, recipe, place, resume)
         if options.only is None:
@@ -131,6 +130,11 @@ def own_settings(name: str, settings: list[str]) -> list[str]:
     return [setting[len(name) + 1 :] for setting in settings if setting.startswith(f"{name}.")]
 
 
+def last_of(run: Path) -> Checkpoint | None:
+    """A run's last checkpoint, where it has one."""
+    return load_checkpoint(run) if last_checkpoint(run) else None
+
+
 def train_model(recipe: Recipe, run: Path, place: Place, last_steps: int) -> None:
     """Trains to the recipe's last step, from the run's last checkpoint where there is one.
 
@@ -142,14 +146,10 @@ def train_model(recipe: Recipe, run: Path, place: Place, last_steps: int) -> Non
     if last_steps:
         stages.append(replace(training, learning_rate=training.learning_rate / 10))
     for stage in stages:
-        resume = load_checkpoint(run) if last_checkpoint(run) else None
+        resume = last_of(run)
         if resume and resume.config["step"] >= stage.steps:
             continue
-        if resume:
-            model = resume.model
-        else:
-            torch.manual_seed(stage.seed)
-            model = MODELS[recipe.kind][1](recipe.model)
+        model = resume.model if resume else new_model(recipe.kind, recipe.model, stage.seed)
         print(f"{recipe.kind}: to step {stage.steps} of {training.steps}, {stage.batch_size} each")
         train(
             model,

@@ -13,14 +13,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import torch
 from record import write_result
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from vqvae_lite import train
 from vqvae_lite.bits import CodeFrequencies, evaluate_bits
-from vqvae_lite.checkpoints import MODELS
+from vqvae_lite.checkpoints import new_model
 from vqvae_lite.encoding import encode_images
 from vqvae_lite.recipes import get_recipe, load_images
 
@@ -58,8 +57,7 @@ def variants() -> dict[str, tuple[str, list[str]]]:
 def measure(kind: str, settings: list[str]) -> dict:
     """Trains one model and measures it."""
     recipe = get_recipe("maze", "quick", kind=kind, settings=[*SHARED, *settings])
-    torch.manual_seed(recipe.training.seed)
-    model = MODELS[kind][1](recipe.model)
+    model = new_model(kind, recipe.model, recipe.training.seed)
     images = load_images(recipe, "train")
     train(model, images, recipe.training)
     # At the full step size the weights still tremble: a model's figures would depend on the moment.

@@ -259,6 +259,7 @@ def test_any_size_and_integer_type(size, books):
     codes = random_codes(model, 2, *size)
     logits = model(codes).logits
     assert logits.shape == (2, *([books] if books > 1 else []), 5, *size)
+    assert torch.equal(model.logits(codes), logits)
     assert torch.equal(model(codes.to(torch.uint8)).logits, logits)
     assert torch.equal(model.log_prob(codes.to(torch.int16)), model.log_prob(codes))
 
@@ -331,7 +332,7 @@ def test_bad_settings(settings, error, message):
 ZEROS = torch.zeros(2, 3, 4, dtype=torch.int64)
 
 
-@pytest.mark.parametrize("method", ["forward", "log_prob"])
+@pytest.mark.parametrize("method", ["forward", "logits", "log_prob"])
 @pytest.mark.parametrize(
     ("books", "codes", "error", "message"),
     [

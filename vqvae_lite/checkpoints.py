@@ -14,7 +14,7 @@ import re
 import shutil
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -134,6 +134,19 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     stored = path / "optimizer.safetensors"
     optimizer = _read_tensors(stored) if stored.exists() else {}
     return Checkpoint(path, model.eval(), config, optimizer)
+
+
+def new_model(kind: str, settings: Any, seed: int) -> nn.Module:
+    """A model with its first weights, which follow from the seed alone; no generator is moved.
+
+    Args:
+        kind: a name of `MODELS`.
+        settings: its configuration, such as `ModelConfig`.
+        seed: of the weights.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return MODELS[kind][1](settings)
 
 
 def kind_of(model: nn.Module) -> str:

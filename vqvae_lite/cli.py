@@ -6,18 +6,16 @@ import math
 import sys
 from pathlib import Path
 
-import torch
-
 from vqvae_lite import __version__
 from vqvae_lite.bits import evaluate_bits, nats_per_code
 from vqvae_lite.checkpoints import (
-    MODELS,
     Checkpoint,
     fingerprint,
     last_checkpoint,
     load_checkpoint,
+    new_model,
 )
-from vqvae_lite.codecommands import decode, encode, load_vqvae, sample_images
+from vqvae_lite.codecommands import check_vqvae, decode, encode, load_vqvae, sample_images
 from vqvae_lite.codefile import read_codes
 from vqvae_lite.distributed import processes
 from vqvae_lite.encoding import encode_images
@@ -172,12 +170,7 @@ def _train_images(options: argparse.Namespace) -> None:
     )
     resume = _resume(Path(options.run), recipe, options.resume)
     images = training_images(recipe)
-    if resume:
-        model = resume.model
-    else:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(recipe.training.seed)
-            model = MODELS[recipe.kind][1](recipe.model)
+    model = resume.model if resume else new_model(recipe.kind, recipe.model, recipe.training.seed)
     with processes(options.device) as place:
         if place.rank == 0:
             print(
@@ -224,7 +217,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     with processes(options.device) as place:
         checkpoint = load_checkpoint(options.checkpoint)
         if options.prior or isinstance(checkpoint.model, GatedPixelCNN):
-            checkpoint = load_vqvae(options.checkpoint)
+            check_vqvae(checkpoint)
         recipe = recipe_of(checkpoint)
         if options.folder:
             images = FolderImages(options.folder, recipe.size)

@@ -93,10 +93,15 @@ def load_vqvae(path: str) -> Checkpoint:
         ValueError: it holds another model.
     """
     checkpoint = load_checkpoint(path)
+    check_vqvae(checkpoint)
+    return checkpoint
+
+
+def check_vqvae(checkpoint: Checkpoint) -> None:
+    """Raises ValueError unless a checkpoint holds a VQ-VAE."""
     if not isinstance(checkpoint.model, VQVAE):
         kind = type(checkpoint.model).__name__
         raise ValueError(f"{checkpoint.path} holds a {kind}: only a VQ-VAE has codes of images")
-    return checkpoint
 
 
 def _targets(folder: Path, names: list[str]) -> list[Path]:

@@ -34,6 +34,12 @@ def check_images(x: Tensor, channels: int, num_halvings: int) -> None:
         )
 
 
+def map_size(images: Tensor, num_halvings: int) -> tuple[int, int]:
+    """Height and width of the map of latents of images (..., H, W)."""
+    factor = 2**num_halvings
+    return images.shape[-2] // factor, images.shape[-1] // factor
+
+
 class ResidualBlock(nn.Module):
     """x + conv1x1(ReLU(conv3x3(ReLU(x)))): "ReLU, 3x3 conv, ReLU, 1x1 conv" of section 4.1.
 

@@ -221,15 +221,18 @@ class GatedPixelCNN(nn.Module):
                 that is missing or not expected.
         """
         codes, label, condition = self.prepare(codes, label, condition)
-        batch, height, width, num_codebooks = codes.shape
         logits = self._logits(codes, label, condition)
         targets = codes.permute(3, 0, 1, 2).flatten()
         nats = F.cross_entropy(logits.flatten(0, 1), targets, reduction="none")
-        log_prob = -nats.view(num_codebooks, batch, -1).sum((0, 2))
-        logits = logits.view(num_codebooks, batch, height, width, -1).permute(1, 0, 4, 2, 3)
-        return PixelCNNOutput(
-            logits if num_codebooks > 1 else logits[:, 0], log_prob, -log_prob.sum() / codes.numel()
-        )
+        log_prob = -nats.view(codes.shape[-1], len(codes), -1).sum((0, 2))
+        return PixelCNNOutput(_arrange(logits, codes), log_prob, -log_prob.sum() / codes.numel())
+
+    def logits(
+        self, codes: Tensor, label: Tensor | None = None, condition: Tensor | None = None
+    ) -> Tensor:
+        """The logits alone, as `forward` gives them, without the work of the loss."""
+        codes, label, condition = self.prepare(codes, label, condition)
+        return _arrange(self._logits(codes, label, condition), codes)
 
     def log_prob(
         self, codes: Tensor, label: Tensor | None = None, condition: Tensor | None = None
@@ -266,6 +269,13 @@ class GatedPixelCNN(nn.Module):
         check_conditions(self.config, label, condition, (len(codes), *codes.shape[-2:]))
         codes = codes.movedim(1, -1) if num_codebooks > 1 else codes[..., None]
         return codes.long(), label if label is None else label.long(), condition
+
+
+def _arrange(logits: Tensor, codes: Tensor) -> Tensor:
+    """Logits (C, B * H * W, K) as `PixelCNNOutput` has them, for codes (B, H, W, C)."""
+    batch, height, width, num_codebooks = codes.shape
+    logits = logits.view(num_codebooks, batch, height, width, -1).permute(1, 0, 4, 2, 3)
+    return logits if num_codebooks > 1 else logits[:, 0]
 
 
 def check_conditions(

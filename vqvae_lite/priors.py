@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from vqvae_lite.checkpoints import (
@@ -12,6 +11,7 @@ from vqvae_lite.checkpoints import (
     CheckpointError,
     fingerprint,
     load_checkpoint,
+    new_model,
 )
 from vqvae_lite.distributed import Place
 from vqvae_lite.encoding import CodeMaps, encode_images
@@ -103,9 +103,7 @@ def train_prior(
             )
         model = resume.model
     else:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(recipe.training.seed)
-            model = GatedPixelCNN(recipe.model)
+        model = new_model("pixelcnn", recipe.model, recipe.training.seed)
     images = training_images(recipe_of(vqvae))
     codes = encode_images(vqvae.model.to(place.device), images, progress=place.rank == 0)
     train(

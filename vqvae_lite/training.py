@@ -231,21 +231,24 @@ class _Window:
         self._clear()
 
     def _clear(self) -> None:
-        self.sums: dict[str, float] = {}
+        self.names: list[str] = []
+        self.sums = 0.0
         self.steps = 0
         self.usage = None
 
     def add(self, out: NamedTuple) -> None:
         self.steps += 1
-        for name, value in out._asdict().items():
-            if value.ndim == 0:
-                self.sums[name] = self.sums.get(name, 0.0) + value.item()
+        scalars = {name: value for name, value in out._asdict().items() if value.ndim == 0}
+        self.names = list(scalars)
+        # All of them at once: each transfer from a GPU waits for it.
+        values = torch.stack([value.detach().double() for value in scalars.values()])
+        self.sums = self.sums + values.cpu()
         if "codes" in out._fields:
             self.usage = self.usage or CodeUsage(self.config.num_codes, self.config.num_codebooks)
             self.usage.update(out.codes)
 
     def close(self, step: int) -> Record:
-        means = {name: total / self.steps for name, total in self.sums.items()}
+        means = dict(zip(self.names, (self.sums / self.steps).tolist(), strict=True))
         if self.usage:
             means["perplexity"] = self.usage.perplexity
         self._clear()

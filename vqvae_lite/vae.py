@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from vqvae_lite.images import exact_uint8, to_float
 from vqvae_lite.likelihoods import Bound, get_likelihood, negative_log_likelihood
-from vqvae_lite.networks import Decoder, Encoder, check_images, check_positive_int
+from vqvae_lite.networks import Decoder, Encoder, check_images, check_positive_int, map_size
 
 
 @dataclass(frozen=True)
@@ -117,9 +117,8 @@ class VAE(nn.Module):
             samples: how many.
             generator: on the CPU.
         """
-        factor = 2**self.config.num_halvings
-        height, width = (length // factor for length in images.shape[-2:])
-        shape = (samples, self.config.latent_channels, height, width)
+        size = map_size(images, self.config.num_halvings)
+        shape = (samples, self.config.latent_channels, *size)
         return torch.randn(shape, generator=generator)
 
     @torch.no_grad()

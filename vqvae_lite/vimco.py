@@ -11,7 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from vqvae_lite.images import exact_uint8, to_float
 from vqvae_lite.likelihoods import Bound, get_likelihood, negative_log_likelihood
-from vqvae_lite.networks import Decoder, Encoder, check_images, check_positive_int
+from vqvae_lite.networks import Decoder, Encoder, check_images, check_positive_int, map_size
 
 # Samples with less than this share of the weight change no float32 sum: they need no gradient.
 _LEAST_WEIGHT = 1e-8
@@ -134,7 +134,7 @@ class VIMCO(nn.Module):
         codes = sample_codes(log_q.detach(), torch.rand(shape, device=x.device))
         with torch.no_grad():
             log_p = self._log_p(images, codes)
-        log_prior = log_q[0, ..., 0].numel() * math.log(1 / self.config.num_codes)
+        log_prior = uniform_log_prob(log_q)
         log_q_codes = _log_q_of(codes, log_q)
         log_weights = log_p + log_prior - log_q_codes.detach()
 
@@ -147,8 +147,7 @@ class VIMCO(nn.Module):
         # The value of the bound, and the gradient of the estimate.
         loss = -(bound.sum() + gradient - gradient.detach()) / x.numel()
 
-        entropy = torch.special.entr(log_q.detach().exp()).flatten(1).sum(1)
-        kl = (-log_prior - entropy).sum() / x.numel()
+        kl = uniform_kl(log_q.detach()).sum() / x.numel()
         return VIMCOOutput(-log_p.mean(1).sum() / x.numel(), kl, loss)
 
     def _log_p(self, images: Tensor, codes: Tensor) -> Tensor:
@@ -190,9 +189,8 @@ class VIMCO(nn.Module):
             samples: how many.
             generator: on the CPU.
         """
-        factor = 2**self.config.num_halvings
-        height, width = (length // factor for length in images.shape[-2:])
-        shape = (samples, self.config.num_codebooks, height, width)
+        size = map_size(images, self.config.num_halvings)
+        shape = (samples, self.config.num_codebooks, *size)
         return torch.rand(shape, generator=generator)
 
     @torch.no_grad()
@@ -219,11 +217,10 @@ class VIMCO(nn.Module):
                 for part in codes.unbind(1)
             ]
         )
-        log_q_codes = _log_q_of(codes, log_q.double()).T
-        log_prior = -codes[0, 0].numel() * math.log(self.config.num_codes)
-        importance = math.log(len(nats)) - (log_prior - log_q_codes - nats).logsumexp(0)
-        entropy = torch.special.entr(log_q.double().exp()).flatten(1).sum(1)
-        return Bound(nats.mean(0), -log_prior - entropy), importance
+        log_q = log_q.double()
+        log_weights = uniform_log_prob(log_q) - _log_q_of(codes, log_q).T - nats
+        importance = math.log(len(nats)) - log_weights.logsumexp(0)
+        return Bound(nats.mean(0), uniform_kl(log_q)), importance
 
 
 def sample_codes(log_q: Tensor, noise: Tensor) -> Tensor:
@@ -241,6 +238,16 @@ def sample_codes(log_q: Tensor, noise: Tensor) -> Tensor:
     scaled = noise.movedim(1, -1).contiguous() * cumulative[..., -1:]
     drawn = torch.searchsorted(cumulative, scaled, right=True)
     return drawn.clamp_max(log_q.shape[-1] - 1).movedim(-1, 1)
+
+
+def uniform_log_prob(log_q: Tensor) -> float:
+    """Log p(z) of any values of an image's latents, -N log K, for log_q as in `sample_codes`."""
+    return -log_q[0, ..., 0].numel() * math.log(log_q.shape[-1])
+
+
+def uniform_kl(log_q: Tensor) -> Tensor:
+    """KL(q || uniform) of all latents of an image: (B,), in nats; log_q as in `sample_codes`."""
+    return -uniform_log_prob(log_q) - torch.special.entr(log_q.exp()).flatten(1).sum(1)
 
 
 def _log_q_of(codes: Tensor, log_q: Tensor) -> Tensor:
