@@ -144,7 +144,7 @@ def test_rounded_gives_plain_lists_without_negative_zero():
     assert json.dumps(values) == "[[0.123, 0.0], [1.0, 2.0]]"
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "int16", "int32", "float16", "float32"])
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32", "float16", "float32"])
 def test_pack_is_little_endian_and_row_by_row(dtype):
     array = np.arange(6).reshape(2, 3).T  # not contiguous
     packed = pack(array, dtype)

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from vqvae_lite.images import to_float, to_uint8
-from vqvae_lite.interactive import InteractiveFigure, pack
+from vqvae_lite.interactive import InteractiveFigure, pack, pack_steps
 from vqvae_lite.model import VQVAE
 from vqvae_lite.plots import bare
 
@@ -72,7 +72,7 @@ def explore_codes(model: VQVAE, frames: Tensor, *, chosen: int = 0) -> Interacti
         height=800,
         click="#map",
         key="#map|ArrowRight",
-        uses=["decoder", "board", "codecard", "palette"],
+        uses=["products", "decoder", "board", "codecard", "palette"],
     )
 
 
@@ -122,7 +122,7 @@ def decoder_data(model: VQVAE) -> dict[str, Any]:
     # Both kinds of convolution as (out, height, width, in); a transposed one is (in, out, ...).
     plain, transposed = (0, 2, 3, 1), (1, 2, 3, 0)
     return {
-        "codebook": _steps(model.quantizer.codebook),
+        "codebook": _rows(model.quantizer.codebook),
         "from_codes": _layer(decoder.from_codes, plain),
         "residuals": [
             [_layer(block.conv3x3, plain), _layer(block.conv1x1, plain)]
@@ -134,17 +134,13 @@ def decoder_data(model: VQVAE) -> dict[str, Any]:
 
 def _layer(layer: torch.nn.Module, order: tuple[int, ...]) -> dict[str, Any]:
     return {
-        "weight": _steps(layer.weight.permute(order)),
+        "weight": _rows(layer.weight.permute(order)),
         "bias": pack(layer.bias.detach().cpu()),
     }
 
 
-def _steps(values: Tensor) -> dict[str, Any]:
-    """Numbers as multiples of a step, which for each row is its largest by 2^15 - 1."""
-    rows = values.detach().cpu().double().numpy()
-    largest = np.abs(rows).max(tuple(range(1, rows.ndim)), keepdims=True)
-    step = np.where(largest > 0, largest, 1).astype(np.float32) / np.float32(2**15 - 1)
-    return {"steps": pack((rows / step).round(), "int16"), "step": pack(step.ravel())}
+def _rows(weight: Tensor) -> dict[str, Any]:
+    return pack_steps(weight.detach().cpu(), bits=16)
 
 
 def _oklab_to_rgb(lab: np.ndarray) -> np.ndarray:

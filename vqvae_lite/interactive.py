@@ -70,7 +70,8 @@ class InteractiveFigure:
         height: the iframe's height in CSS pixels until the page has measured its own.
         click: a CSS selector in the page; a click on its first match changes the figure.
         key: the same for the keyboard, as "selector|Key", such as "#slider|ArrowRight".
-        uses: more scripts, `vqvae_lite/web/<name>.js`, that come before the figure's own.
+        uses: more scripts, `vqvae_lite/web/<name>.js`, that come before the figure's own, and
+            their styles where they have any.
 
     Attributes:
         page: the whole page, as text.
@@ -99,8 +100,8 @@ class InteractiveFigure:
         for script in (*uses, name):
             if not (_WEB / f"{script}.js").is_file():
                 raise FileNotFoundError(f"name must be a script in vqvae_lite/web, got {script!r}")
-        style = _WEB / f"{name}.css"
-        css = [_WEB / "common.css"] + ([style] if style.is_file() else [])
+        styles = [_WEB / f"{script}.css" for script in (*uses, name)]
+        css = [_WEB / "common.css"] + [style for style in styles if style.is_file()]
         self.page = _PAGE.format(
             click=html.escape(click),
             key=html.escape(key),
@@ -144,16 +145,36 @@ def pack(values: Any, dtype: str = "float32") -> dict[str, Any]:
 
     Args:
         values: a tensor or array.
-        dtype: "uint8", "int16", "int32", "float16" or "float32".
+        dtype: "uint8", "int8", "int16", "int32", "float16" or "float32".
 
     Raises:
         ValueError: another dtype.
     """
-    if dtype not in ("uint8", "int16", "int32", "float16", "float32"):
+    if dtype not in ("uint8", "int8", "int16", "int32", "float16", "float32"):
         raise ValueError(f"dtype must be one that VQ.unpack reads, got {dtype!r}")
     array = np.asarray(values).astype(np.dtype(dtype).newbyteorder("<"))
     text = base64.b64encode(array.tobytes()).decode()
     return {"dtype": dtype, "shape": list(array.shape), "base64": text}
+
+
+def pack_steps(values: Any, bits: int) -> dict[str, Any]:
+    """Weights as whole multiples of a step, each row with its own; `VQ.products` reads them.
+
+    A row's step is its largest weight by 2 ** (bits - 1) - 1, so that it loses at most half a step.
+
+    Args:
+        values: a tensor or array, (rows, ...).
+        bits: of a multiple, 8 or 16.
+
+    Raises:
+        ValueError: `bits` is neither 8 nor 16.
+    """
+    if bits not in (8, 16):
+        raise ValueError(f"bits must be 8 or 16, got {bits!r}")
+    rows = np.asarray(values, dtype=np.float64)
+    largest = np.abs(rows).max(tuple(range(1, rows.ndim)), keepdims=True)
+    step = np.where(largest > 0, largest, 1).astype(np.float32) / np.float32(2 ** (bits - 1) - 1)
+    return {"steps": pack((rows / step).round(), f"int{bits}"), "step": pack(step.ravel())}
 
 
 def _source(path: Path) -> str:

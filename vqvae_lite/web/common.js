@@ -108,7 +108,7 @@ const VQ = (function () {
   function unpack({ dtype, shape, base64 }) {
     const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
     const types = {
-      uint8: Uint8Array, int16: Int16Array, int32: Int32Array,
+      uint8: Uint8Array, int8: Int8Array, int16: Int16Array, int32: Int32Array,
       float16: Uint16Array, float32: Float32Array,
     };
     const values = new types[dtype](bytes.buffer);

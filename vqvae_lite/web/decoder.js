@@ -6,22 +6,11 @@
 VQ.decoder = (function () {
   "use strict";
 
-  // Numbers written as whole steps; each row has a step of its own.
-  function rows({ steps, step }) {
-    const { values, shape } = VQ.unpack(steps), size = VQ.unpack(step).values;
-    const length = values.length / shape[0];
-    return { shape, length, values: Float64Array.from(values, (v, i) => v * size[Math.floor(i / length)]) };
-  }
+  const { rows, fours, sums, addDots } = VQ.products;
 
-  // The weights of four output channels side by side: one read of an input serves all four.
   function layer({ weight, bias }) {
-    const { shape: [outputs, size, , inputs], length, values } = rows(weight);
-    const weights = new Float64Array(4 * Math.ceil(outputs / 4) * length);
-    values.forEach((value, i) => {
-      const o = Math.floor(i / length);
-      weights[4 * ((o >> 2) * length + (i % length)) + (o & 3)] = value;
-    });
-    return { outputs, size, inputs, weights, bias: VQ.unpack(bias).values };
+    const { shape: [outputs, size, , inputs] } = weight.steps;
+    return { outputs, size, inputs, weights: fours(rows(weight)), bias: VQ.unpack(bias).values };
   }
 
   function map(height, width, channels) {
@@ -48,21 +37,6 @@ VQ.decoder = (function () {
       if (Number.isInteger(place) && place >= 0 && place < count) seen.push(place, k);
     }
     return seen;
-  }
-
-  // What four output channels get from `count` inputs from i on, with their weights from w on,
-  // is added to the four sums. Nearly all the time goes into this loop.
-  const sums = new Float64Array(4);
-  function addDots(values, i, count, weights, w) {
-    let a = sums[0], b = sums[1], c = sums[2], d = sums[3];
-    for (const end = i + count; i < end; i++, w += 4) {
-      const value = values[i];
-      a += value * weights[w];
-      b += value * weights[w + 1];
-      c += value * weights[w + 2];
-      d += value * weights[w + 3];
-    }
-    sums[0] = a; sums[1] = b; sums[2] = c; sums[3] = d;
   }
 
   // Computes the outputs that the inputs in `box` reach, with the map `plus` added where there
@@ -102,11 +76,12 @@ VQ.decoder = (function () {
   // decoder(data) has the codebook, `vector(k)`, and `on(height, width)`: for maps of so many codes
   // a function decode(codes, box) that gives the picture as {height, width, channels, values},
   // around [-1, 1] and not clamped. Without a box all of it is computed; with one, what the codes
-  // in the box reach.
+  // in the box reach. A code below 0 is none: its vector is zero, as it is beyond the map's edge.
   return function (data) {
     const codebook = rows(data.codebook), first = layer(data.from_codes);
     const residuals = data.residuals.map((block) => block.map(layer));
     const doublings = data.doublings.map(layer);
+    const none = new Float64Array(codebook.length);
     const vector = (k) => codebook.values.subarray(k * codebook.length, (k + 1) * codebook.length);
 
     function on(height, width) {
@@ -119,7 +94,7 @@ VQ.decoder = (function () {
         for (let y = box.y0; y <= box.y1; y++) {
           for (let x = box.x0; x <= box.x1; x++) {
             const place = y * width + x;
-            vectors.values.set(vector(codes[place]), place * first.inputs);
+            vectors.values.set(codes[place] < 0 ? none : vector(codes[place]), place * first.inputs);
           }
         }
         box = convolve(first, vectors, start, box);
