@@ -55,7 +55,7 @@ def explore_codes(model: VQVAE, frames: Tensor, *, chosen: int = 0) -> Interacti
     return InteractiveFigure(
         "codemap",
         {
-            "frames": _lossless(frames),
+            "frames": webp(frames, lossless=True),
             "codes": pack(codes, "int32"),
             "colors": pack(colors, "uint8"),
             "decoder": decoder_data(model),
@@ -109,38 +109,36 @@ def code_colors(model: VQVAE) -> np.ndarray:
     return _oklab_to_rgb(lab * [0.48, 0.26, 0.26] + [0.42, -0.13, -0.13])
 
 
-def decoder_data(model: VQVAE) -> dict[str, Any]:
+def decoder_data(model: VQVAE, *, bits: int = 16) -> dict[str, Any]:
     """Codebook and decoder as `web/decoder.js` reads them.
 
-    The weights are whole steps of 16 bits, with a step of its own for each code and for each
-    output channel: for the space of half precision they come some six times nearer.
+    The weights are whole steps, with a step of its own for each code and for each output channel:
+    with 16 bits, the space of half precision, they come some six times nearer than that.
 
     Args:
         model: a model with one codebook.
+        bits: of a weight, 16 or 8. With 8 the book's model paints a pixel half a grey level off on
+            average, in half the space.
     """
     decoder = model.decoder
     # Both kinds of convolution as (out, height, width, in); a transposed one is (in, out, ...).
     plain, transposed = (0, 2, 3, 1), (1, 2, 3, 0)
     return {
-        "codebook": _rows(model.quantizer.codebook),
-        "from_codes": _layer(decoder.from_codes, plain),
+        "codebook": pack_steps(model.quantizer.codebook.detach().cpu(), bits),
+        "from_codes": _layer(decoder.from_codes, plain, bits),
         "residuals": [
-            [_layer(block.conv3x3, plain), _layer(block.conv1x1, plain)]
+            [_layer(block.conv3x3, plain, bits), _layer(block.conv1x1, plain, bits)]
             for block in decoder.residuals
         ],
-        "doublings": [_layer(doubling, transposed) for doubling in decoder.doublings],
+        "doublings": [_layer(doubling, transposed, bits) for doubling in decoder.doublings],
     }
 
 
-def _layer(layer: torch.nn.Module, order: tuple[int, ...]) -> dict[str, Any]:
+def _layer(layer: torch.nn.Module, order: tuple[int, ...], bits: int) -> dict[str, Any]:
     return {
-        "weight": _rows(layer.weight.permute(order)),
+        "weight": pack_steps(layer.weight.detach().cpu().permute(order), bits),
         "bias": pack(layer.bias.detach().cpu()),
     }
-
-
-def _rows(weight: Tensor) -> dict[str, Any]:
-    return pack_steps(weight.detach().cpu(), bits=16)
 
 
 def _oklab_to_rgb(lab: np.ndarray) -> np.ndarray:
@@ -155,11 +153,17 @@ def _oklab_to_rgb(lab: np.ndarray) -> np.ndarray:
     return (255 * srgb).round().astype(np.uint8)
 
 
-def _lossless(frames: Tensor) -> str:
-    """The frames one below the other, as the address of a picture that holds itself."""
+def webp(frames: Tensor, *, lossless: bool) -> str:
+    """Frames one below the other, as the address of a picture that holds itself.
+
+    Args:
+        frames: uint8 (N, 3, H, W).
+        lossless: whether to keep them to the bit, or to save most of the space.
+    """
     buffer = io.BytesIO()
     sheet = frames.cpu().permute(0, 2, 3, 1).flatten(0, 1).numpy()
-    Image.fromarray(sheet).save(buffer, "WEBP", lossless=True, quality=100, method=6)
+    quality = 100 if lossless else 80
+    Image.fromarray(sheet).save(buffer, "WEBP", lossless=lossless, quality=quality, method=6)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
