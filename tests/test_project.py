@@ -118,7 +118,7 @@ STATIONS = [
     {"networks"},
     {"codebook", "quantizer"},
     {"likelihoods"},
-    {"model", "vae", "vimco", "pixelcnn"},
+    {"autoencoder", "model", "vae", "vimco", "pixelcnn"},
     {"sampling"},
     {"metrics", "distributed"},
     {"checkpoints", "codefile", "encoding"},

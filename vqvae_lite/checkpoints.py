@@ -21,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from vqvae_lite.autoencoder import Autoencoder, AutoencoderConfig
 from vqvae_lite.model import VQVAE, ModelConfig
 from vqvae_lite.pixelcnn import GatedPixelCNN, PixelCNNConfig
 from vqvae_lite.vae import VAE, VAEConfig
@@ -31,6 +32,7 @@ MODELS = {
     "vqvae": (ModelConfig, VQVAE),
     "vae": (VAEConfig, VAE),
     "vimco": (VIMCOConfig, VIMCO),
+    "autoencoder": (AutoencoderConfig, Autoencoder),
     "pixelcnn": (PixelCNNConfig, GatedPixelCNN),
 }
 FORMAT = "vqvae-lite checkpoint 1"

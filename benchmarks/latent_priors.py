@@ -1,0 +1,367 @@
+"""Three ways to latents that can be sampled: VQ-VAE, VAE, and an autoencoder binned afterwards.
+
+The VQ-VAE and the VAE are those of `checkpoints/likelihood`. The autoencoder has the same encoder,
+decoder, likelihood, batch and steps, and nothing between them; after training its latents are cut
+into bins, 18 bits a position as the VQ-VAE has, and a gated PixelCNN of the VQ-VAE's size and
+training is its prior. How the 18 bits are split over channels is chosen by the validation mazes.
+In a variant the decoder, and nothing else, goes on learning from the binned latents for a while.
+The VAE is measured with the Gaussian prior that it was trained with, and with a Gaussian that was
+fitted to its latents afterwards: what a learned prior is for the others.
+
+    python benchmarks/latent_priors.py --run runs/latent_priors
+
+A run that was stopped goes on where it was.
+"""
+
+import argparse
+import shlex
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from fitted_gaussian import FittedGaussian
+from likelihood import PRIOR, SHARED, last_of, train_model
+from record import ROOT, write_result
+from sample_quality import (
+    frechet_distance,
+    quality,
+    same_maze,
+    told_apart,
+    train_features,
+)
+from torch import Tensor, nn
+
+sys.path.insert(0, str(ROOT))
+
+from torch.utils.data import Dataset
+
+from vqvae_lite import VAE, GatedPixelCNN, TrainingConfig, sample, train
+from vqvae_lite.autoencoder import Autoencoder, AutoencoderConfig, AutoencoderOutput
+from vqvae_lite.checkpoints import Checkpoint, load_checkpoint, new_model, save_checkpoint
+from vqvae_lite.distributed import Place
+from vqvae_lite.encoding import CodeMaps, encode_images
+from vqvae_lite.images import TensorImages, exact_uint8, shrink, to_float, to_uint8
+from vqvae_lite.likelihoods import bits_per_dim, negative_log_likelihood
+from vqvae_lite.maze import load_maze
+from vqvae_lite.metrics import psnr
+from vqvae_lite.priors import get_prior_recipe, load_prior, train_prior
+from vqvae_lite.recipes import Recipe, get_recipe
+from vqvae_lite.vae import gaussian_kl
+
+REFIT_STEPS = 500  # of the decoder on binned latents, in the variant
+BINNED = ((6, 8), (3, 64))  # channels and bins: 18 bits a position each
+STEPS, LAST_STEPS = 3500, 500  # those of `checkpoints/likelihood`
+SHRINKAGE = (0.0, 0.03, 0.1, 0.3, 1.0)  # of the fitted Gaussian; 1: no two latents correlated
+SAMPLES = 560  # as many as there are test frames
+ROUNDS, TIMED_STEPS, TIMED_SAMPLES = 3, 20, 64
+ALONE = Place(0, 1, torch.device("cpu"))
+
+
+class Way(NamedTuple):
+    """One of the models that are compared.
+
+    Attributes:
+        bits: of the test frames, bits per dimension: "reconstruction", "latents", "sum".
+        psnr: of the reconstructions, dB, by what they are made from.
+        reconstructions: of the test frames, uint8 (N, 3, 32, 32).
+        draw: gives so many samples, as uint8 pictures, for a seed.
+    """
+
+    bits: dict[str, float]
+    psnr: dict[str, float]
+    reconstructions: Tensor
+    draw: Callable[[int, int], Tensor]
+
+
+def autoencoder_recipe(channels: int, bins: int) -> Recipe:
+    """That of `checkpoints/likelihood`, with an autoencoder in place of the VAE."""
+    settings = [*SHARED["quick"], "width=32", f"steps={STEPS}", "checkpoint_every=250"]
+    recipe = get_recipe("maze", "quick", kind="vae", settings=settings)
+    shape = {name: getattr(recipe.model, name) for name in ("width", "likelihood")}
+    model = AutoencoderConfig(**shape, num_codebooks=channels, num_codes=bins)
+    return replace(recipe, kind="autoencoder", model=model)
+
+
+class DecoderOnBins(nn.Module):
+    """An autoencoder whose decoder learns from the binned latents; the rest stands still."""
+
+    def __init__(self, model: Autoencoder):
+        super().__init__()
+        self.model = model
+        self.config = model.config
+
+    def forward(self, x: Tensor) -> AutoencoderOutput:
+        parameters = self.model.decoder(self.model.lookup(self.model.encode(x)))
+        loss = -self.model.likelihood(parameters).log_prob(exact_uint8(x)).mean()
+        return AutoencoderOutput(parameters, loss)
+
+
+def refitted(run: Path, name: str, checkpoint: Checkpoint, images: TensorImages) -> Autoencoder:
+    """The variant; trained where it is not there yet."""
+    path = run / f"refitted-{name}"
+    if not path.exists():
+        model = load_checkpoint(checkpoint.path).model
+        recipe = autoencoder_recipe(model.config.num_codebooks, model.config.num_codes)
+        train(DecoderOnBins(model), images, replace(recipe.training, steps=REFIT_STEPS))
+        save_checkpoint(path, model, step=STEPS + REFIT_STEPS, details={"recipe": recipe.to_json()})
+    return load_checkpoint(path).model
+
+
+def train_binned(run: Path, channels: int, bins: int, images: TensorImages) -> Checkpoint:
+    """An autoencoder with bins, and a prior over them; trained where it is not there yet."""
+    binned = run / f"binned-{channels}x{bins}"
+    if not binned.exists():
+        recipe = autoencoder_recipe(channels, bins)
+        trained = run / f"autoencoder-{channels}x{bins}"
+        train_model(recipe, trained, ALONE, LAST_STEPS)
+        model = load_checkpoint(trained).model
+        model.fit_bins(of_all(lambda batch: model.latents(to_float(batch)), images.images))
+        save_checkpoint(binned, model, step=STEPS, details={"recipe": recipe.to_json()})
+    checkpoint = load_checkpoint(binned)
+    recipe = get_prior_recipe(checkpoint.model, "quick", PRIOR["quick"])
+    resume = last_of(run / f"prior-{channels}x{bins}")
+    if not resume or resume.config["step"] < recipe.training.steps:
+        train_prior(run / f"prior-{channels}x{bins}", checkpoint, recipe, ALONE, resume)
+    return checkpoint
+
+
+@torch.no_grad()
+def of_all(function: Callable, inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
+    """What a function gives for batches of the inputs, put together; it may be several tensors."""
+    parts = [function(batch) for batch in inputs.split(64)]
+    if isinstance(parts[0], Tensor):
+        return torch.cat(parts)
+    return tuple(torch.cat(part) for part in zip(*parts, strict=True))
+
+
+def in_bits(reconstruction: Tensor, latents: Tensor, values: int) -> dict[str, float]:
+    """Means over the frames, from nats a frame to bits per dimension."""
+    nats = (reconstruction, latents)
+    parts = [bits_per_dim(part.double().mean().item(), values) for part in nats]
+    return {"reconstruction": parts[0], "latents": parts[1], "sum": sum(parts)}
+
+
+def with_codes(model: nn.Module, prior: nn.Module, frames: Tensor) -> Way:
+    """A model with discrete latents and a PixelCNN as the prior over them."""
+    nats = of_all(lambda batch: tuple(model.bound(batch, prior.log_prob)), frames)
+    codes = encode_images(model, TensorImages(frames))
+    reconstructions = of_all(lambda part: to_uint8(model.decode(part)), codes)
+    side = codes.shape[-2:]
+
+    def draw(count: int, seed: int) -> Tensor:
+        return to_uint8(model.decode(sample(prior, side, batch=count, seed=seed, progress=False)))
+
+    decibels = {"from the codes": psnr(reconstructions, frames).mean().item()}
+    return Way(in_bits(*nats, frames[0].numel()), decibels, reconstructions, draw)
+
+
+def unbinned(model: Autoencoder, frames: Tensor) -> tuple[float, float]:
+    """Bits per dimension and PSNR of the autoencoder with its latents as they are."""
+
+    def one(batch: Tensor) -> tuple[Tensor, Tensor]:
+        parameters = model.decoder(model.latents(to_float(batch)))
+        nats = negative_log_likelihood(model.likelihood, parameters, batch)
+        return nats, to_uint8(model.likelihood(parameters).mean())
+
+    nats, reconstructions = of_all(one, frames)
+    bits = bits_per_dim(nats.mean().item(), frames[0].numel())
+    return bits, psnr(reconstructions, frames).mean().item()
+
+
+def with_gaussian(model: VAE, frames: Tensor, kl: Callable, draw: Callable) -> Way:
+    """The VAE under a Gaussian prior; `draw` gives latents."""
+    means, log_variances = of_all(lambda batch: model.posterior(to_float(batch)), frames)
+    noise = torch.randn(means.shape, generator=torch.Generator().manual_seed(0))
+    z = means + (log_variances / 2).exp() * noise
+    nats = [
+        negative_log_likelihood(model.likelihood, model.decoder(part), batch)
+        for part, batch in zip(z.split(64), frames.split(64), strict=True)
+    ]
+    reconstructions = of_all(lambda part: to_uint8(model.decode(part)), means)
+    decibels = {"from the posterior's mean": psnr(reconstructions, frames).mean().item()}
+    bits = in_bits(torch.cat(nats), kl(means, log_variances), frames[0].numel())
+    return Way(bits, decibels, reconstructions, lambda *which: to_uint8(model.decode(draw(*which))))
+
+
+def fitted(model: VAE, train_frames: Tensor, validation_frames: Tensor) -> tuple[Callable, float]:
+    """The fitted Gaussian, and the shrinkage that the validation mazes choose."""
+    posteriors = [
+        of_all(lambda batch: model.posterior(to_float(batch)), frames)
+        for frames in (train_frames, validation_frames)
+    ]
+    gaussian = FittedGaussian(*posteriors[0])
+    costs = {}
+    for share in SHRINKAGE:
+        gaussian.shrink(share)
+        costs[share] = gaussian.kl(*posteriors[1]).mean().item()
+    best = min(costs, key=costs.get)
+    gaussian.shrink(best)
+    return gaussian, best
+
+
+def samples_of(way: Way) -> Tensor:
+    """As many samples as there are test frames."""
+    drawn = [way.draw(TIMED_SAMPLES, seed) for seed in range(SAMPLES // TIMED_SAMPLES + 1)]
+    return torch.cat(drawn)[:SAMPLES]
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def seconds_a_step(checkpoint: Checkpoint, training: TrainingConfig, images: Dataset) -> float:
+    """The mean over some steps of a training from the start, less what starting takes."""
+    model = new_model(checkpoint.config["kind"], checkpoint.model.config, 0)
+    discrete = isinstance(model, GatedPixelCNN)
+    prepare = {"prepare": Tensor.long} if discrete else {}
+
+    def run(steps: int) -> float:
+        config = replace(training, steps=steps)
+        return seconds(lambda: train(model, images, config, progress=False, **prepare))
+
+    run(3)
+    return (run(3 + TIMED_STEPS) - run(3)) / TIMED_STEPS
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", required=True, help="the folder for the runs")
+    parser.add_argument(
+        "--likelihood",
+        default=ROOT / "checkpoints" / "likelihood",
+        help="the folder with vae, vqvae and its prior, from benchmarks/likelihood.py",
+    )
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    run, given = Path(options.run), Path(options.likelihood)
+    mazes = {split: load_maze(split) for split in ("train", "validation", "test")}
+    train_frames, validation, test = (shrink(maze.frames, 32) for maze in mazes.values())
+    images = TensorImages(train_frames)
+
+    binned, chosen = {}, {}
+    for channels, bins in BINNED:
+        name = f"{channels} channels of {bins} bins"
+        autoencoder = train_binned(run, channels, bins, images)
+        prior = load_prior(run / f"prior-{channels}x{bins}", autoencoder.model)
+        binned[name] = autoencoder, prior, f"{channels}x{bins}"
+        bits, decibels = unbinned(autoencoder.model, test)
+        way = with_codes(autoencoder.model, prior.model, test)
+        way.psnr["before binning"] = decibels
+        chosen[name] = {
+            "validation": with_codes(autoencoder.model, prior.model, validation).bits,
+            "test": way.bits,
+            "psnr": way.psnr,
+            "reconstruction_before_binning": bits,
+        }
+        print(name, chosen[name])
+    best = min(chosen, key=lambda name: chosen[name]["validation"]["sum"])
+    autoencoder, ae_prior, name = binned[best]
+    refit = refitted(run, name, autoencoder, images)
+    vqvae, vq_prior, vae = (load_checkpoint(given / name) for name in ("vqvae", "prior", "vae"))
+
+    gaussian, shrinkage = fitted(vae.model, train_frames, validation)
+    map_shape = gaussian.shape
+
+    def standard(count: int, seed: int) -> Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        return torch.randn(count, *map_shape, generator=generator)
+
+    ways = {
+        "VQ-VAE, PixelCNN": with_codes(vqvae.model, vq_prior.model, test),
+        "VAE, its prior": with_gaussian(vae.model, test, gaussian_kl, standard),
+        "VAE, fitted Gaussian": with_gaussian(vae.model, test, gaussian.kl, gaussian.sample),
+        "autoencoder, PixelCNN": with_codes(autoencoder.model, ae_prior.model, test),
+        "the same, decoder refitted": with_codes(refit, ae_prior.model, test),
+    }
+    ways["autoencoder, PixelCNN"].psnr.update(chosen[best]["psnr"])
+
+    training = autoencoder_recipe(*BINNED[0]).training
+    prior_training = get_prior_recipe(vqvae.model, "quick", PRIOR["quick"]).training
+    trainings = {"VQ-VAE": (vqvae, training, images), "VAE": (vae, training, images)}
+    trainings["autoencoder"] = autoencoder, training, images
+    for name, model, prior in (
+        ("VQ-VAE's prior", vqvae, vq_prior),
+        ("autoencoder's prior", autoencoder, ae_prior),
+    ):
+        codes = CodeMaps(encode_images(model.model, images))
+        trainings[name] = prior, prior_training, codes
+    rounds = [
+        (
+            {name: seconds_a_step(*what) for name, what in trainings.items()},
+            {name: seconds(partial(way.draw, TIMED_SAMPLES, 0)) for name, way in ways.items()},
+        )
+        for _ in range(ROUNDS)
+    ]
+    train_s = {
+        name: statistics.median(steps[name] for steps, _ in rounds) * what[1].steps
+        for name, what in trainings.items()
+    }
+    draw_s = {name: statistics.median(drawn[name] for _, drawn in rounds) for name in ways}
+
+    network = train_features(train_frames, mazes["train"].maze)
+    generator = torch.Generator().manual_seed(0)
+    some = train_frames[torch.randperm(len(train_frames), generator=generator)[: len(test)]]
+    noise = torch.randint(0, 256, test.shape, generator=generator, dtype=torch.uint8)
+    lines = {
+        "validation frames": validation,
+        "training frames": some,
+        "noise": noise,
+    }
+    figures = {
+        "frames": len(test),
+        "samples": SAMPLES,
+        "steps": {
+            "models": STEPS,
+            "at_a_tenth_of_the_rate": LAST_STEPS,
+            "refitted_decoder": REFIT_STEPS,
+        },
+        "priors": {
+            name: {
+                "steps": prior.config["step"],
+                "parameters": sum(weights.numel() for weights in prior.model.parameters()),
+                "settings": asdict(prior.model.config),
+            }
+            for name, prior in (("VQ-VAE", vq_prior), ("autoencoder", ae_prior))
+        },
+        "binned": chosen,
+        "binned_chosen_by_validation": best,
+        "shrinkage_chosen_by_validation": shrinkage,
+        "nearest_is_of_the_same_maze": {
+            split: round(same_maze(network, images, mazes[split].maze), 3)
+            for split, images in (("validation", validation), ("test", test))
+        },
+        "yardsticks": {
+            name: {
+                "frechet_samples": round(frechet_distance(network, frames, test), 2),
+                "told_from_frames": round(told_apart(frames, test), 3),
+            }
+            for name, frames in lines.items()
+        },
+        "training_seconds": {name: round(time, 1) for name, time in train_s.items()},
+        "ways": {
+            name: {
+                "bits": way.bits,
+                "psnr": way.psnr,
+                **quality(network, samples_of(way), way.reconstructions, test),
+                "seconds_a_batch_of_64": round(draw_s[name], 4),
+                "milliseconds_a_sample": round(1000 * draw_s[name] / TIMED_SAMPLES, 3),
+            }
+            for name, way in ways.items()
+        },
+    }
+    for name, way in figures["ways"].items():
+        print(name, way)
+    command = shlex.join(["python", "benchmarks/latent_priors.py", *sys.argv[1:]])
+    print(f"written to {write_result('latent_priors', command, figures)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""Two measures of how much samples look like frames, made without anything downloaded.
+
+The first is a Frechet distance (Heusel et al. 2017) between the features of a small network, which
+was trained on real frames to say which maze a frame is from. The second asks a classifier of a
+fixed budget to tell samples from frames, on a part of both that it was not trained on. The first
+looks at the two sets as wholes, the second at one picture at a time.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vqvae_lite.images import to_float
+
+FEATURES = 32
+STEPS, BATCH = 1000, 64  # of the network for features
+APART = 20  # frames of a walk that look different
+JUDGE_STEPS = 200  # of the classifier
+FOLDS = 4
+
+
+def body(width: int, out: int) -> nn.Sequential:
+    """Three halvings and a mean over the map: (B, 3, 32, 32) to (B, out)."""
+    return nn.Sequential(
+        nn.Conv2d(3, width, 4, stride=2, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(width, 2 * width, 4, stride=2, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(2 * width, 2 * width, 4, stride=2, padding=1),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(2 * width * 16, out),
+    )
+
+
+class FeatureNetwork(nn.Module):
+    """Features (B, 32), each of variance 1 over the training frames, and the mazes' logits."""
+
+    def __init__(self, num_mazes: int):
+        super().__init__()
+        self.features = nn.Sequential(body(16, FEATURES), nn.BatchNorm1d(FEATURES, affine=False))
+        self.maze = nn.Linear(FEATURES, num_mazes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.features(x)
+
+
+def train_features(frames: Tensor, maze: Tensor, seed: int = 0) -> FeatureNetwork:
+    """The network for features.
+
+    Args:
+        frames: of the training mazes, uint8 (N, 3, 32, 32).
+        maze: int64 (N,), which maze each is from.
+        seed: of the weights and batches.
+    """
+    maze = maze.unique(return_inverse=True)[1]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = FeatureNetwork(int(maze.max()) + 1)
+        optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, weight_decay=1e-4)
+        for _ in range(STEPS):
+            chosen = torch.randint(len(frames), (BATCH,))
+            logits = network.maze(F.relu(network(to_float(frames[chosen]))))
+            loss = F.cross_entropy(logits, maze[chosen])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return network.eval()
+
+
+@torch.no_grad()
+def same_maze(network: FeatureNetwork, frames: Tensor, maze: Tensor) -> float:
+    """Whether the features know a maze that they were not trained on, in [0, 1].
+
+    The share of frames whose nearest frame, by the features, is of the same maze; the frames
+    shortly before and after in the walk, which look nearly the same, are left out.
+    """
+    features = network(to_float(frames))
+    distances = torch.cdist(features, features)
+    place = torch.arange(len(frames))
+    distances[(place[:, None] - place).abs() < APART] = torch.inf
+    return (maze[distances.argmin(1)] == maze).double().mean().item()
+
+
+@torch.no_grad()
+def frechet_distance(network: FeatureNetwork, images: Tensor, references: Tensor) -> float:
+    """Between Gaussians fitted to the features of two sets of uint8 images; 0 for the same set."""
+    moments = []
+    for pictures in (images, references):
+        features = network(to_float(pictures)).double()
+        moments.append((features.mean(0), torch.cov(features.T)))
+    (mean_a, cov_a), (mean_b, cov_b) = moments
+    values, vectors = torch.linalg.eigh(cov_a)
+    root = vectors * values.clamp_min(0).sqrt() @ vectors.T
+    cross = torch.linalg.eigvalsh(root @ cov_b @ root).clamp_min(0).sqrt().sum()
+    distance = (mean_a - mean_b).square().sum() + cov_a.trace() + cov_b.trace() - 2 * cross
+    return distance.item()
+
+
+def told_apart(images: Tensor, references: Tensor, seeds: tuple[int, ...] = (0, 1)) -> float:
+    """The share of held-out images and references that a small classifier puts right; 1/2: none.
+
+    Both sets are cut into four parts in their order, so that no maze of the references is in two
+    of them; each part in turn is held out.
+
+    Args:
+        images: uint8 (N, 3, 32, 32).
+        references: the same shape.
+        seeds: of the classifier's weights and batches; the mean over them is given.
+    """
+    right = []
+    for seed in seeds:
+        for fold in range(FOLDS):
+            parts = [pictures.chunk(FOLDS) for pictures in (images, references)]
+            held_out = [part[fold] for part in parts]
+            kept = [torch.cat([*part[:fold], *part[fold + 1 :]]) for part in parts]
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(1000 * seed + fold)
+                judge = _train_judge(*kept)
+            with torch.no_grad():
+                for sign, pictures in zip((1, -1), held_out, strict=True):
+                    right.append((sign * judge(to_float(pictures)) > 0).double().mean())
+    return torch.stack(right).mean().item()
+
+
+def _train_judge(images: Tensor, references: Tensor) -> nn.Sequential:
+    """Positive for images, negative for references."""
+    judge = nn.Sequential(body(16, FEATURES), nn.ReLU(), nn.Linear(FEATURES, 1))
+    optimizer = torch.optim.Adam(judge.parameters(), lr=1e-3)
+    target = torch.cat([torch.ones(BATCH // 2, 1), torch.zeros(BATCH // 2, 1)])
+    for _ in range(JUDGE_STEPS):
+        batch = [
+            pictures[torch.randint(len(pictures), (BATCH // 2,))]
+            for pictures in (images, references)
+        ]
+        loss = F.binary_cross_entropy_with_logits(judge(to_float(torch.cat(batch))), target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return judge.eval()
+
+
+def quality(
+    network: FeatureNetwork, samples: Tensor, reconstructions: Tensor, test: Tensor
+) -> dict[str, float]:
+    """How much samples look like the test frames, and like the model's reconstructions of them."""
+    return {
+        "frechet_samples": round(frechet_distance(network, samples, test), 2),
+        "frechet_reconstructions": round(frechet_distance(network, reconstructions, test), 2),
+        "told_from_frames": round(told_apart(samples, test), 3),
+        "told_from_own_reconstructions": round(told_apart(samples, reconstructions), 3),
+    }
