@@ -105,7 +105,7 @@ def test_importing_the_package_changes_nothing():
         "            dict(matplotlib.rcParams), warnings.filters, dict(os.environ))\n"
         "before = settings()\n"
         "import vqvae_lite.cli, vqvae_lite.boundparts, vqvae_lite.codemap, vqvae_lite.learning\n"
-        "import vqvae_lite.plane\n"
+        "import vqvae_lite.plane, vqvae_lite.fillin\n"
         "assert settings() == before\n"
         "assert 'torchvision' not in sys.modules\n"
     )
