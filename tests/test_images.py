@@ -15,6 +15,7 @@ from vqvae_lite.images import (
     FolderImages,
     TensorImages,
     data_root,
+    gray,
     load_cifar10,
     read_image,
     shrink,
@@ -302,3 +303,16 @@ def test_torchvision_is_still_what_we_take_it_for(tmp_path):
     """The real class raises what is turned into the error above, and touches no network."""
     with pytest.raises(FileNotFoundError, match=r"CIFAR-10 is not in .*cifar-10-python\.tar\.gz"):
         load_cifar10("test", root=tmp_path, download=False)
+
+
+def test_gray_weighs_the_channels_by_the_eye():
+    colors = torch.tensor([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [9, 9, 9]])
+    images = colors.byte().view(1, 5, 1, 3).permute(0, 3, 1, 2).expand(2, -1, -1, 3)
+    levels = gray(images)
+    assert levels.shape == (2, 5, 3)
+    assert levels.dtype == torch.uint8
+    assert levels[1, :, 2].tolist() == [76, 150, 29, 255, 9]
+    with pytest.raises(TypeError, match="uint8"):
+        gray(images.float())
+    with pytest.raises(ValueError, match=r"shape \(N, 3, H, W\), got \(2, 1, 5, 3\)"):
+        gray(images[:, :1])

@@ -55,6 +55,7 @@ CONDITIONS = {"num_classes": 4, "condition_channels": 3}
         ((8, 8), {"condition_channels": 3}),
         ((7, 13), {"num_codebooks": 3, "kernel_size": 5, **CONDITIONS}),
         ((9, 7), {"kernel_size": 7}),
+        ((5, 4), {"kernel_size": 1}),
         ((1, 5), {"kernel_size": 5}),
         ((5, 1), {"kernel_size": 5}),
     ],

@@ -24,6 +24,8 @@ from torch import Tensor, nn
 from vqvae_lite.autoencoder import Autoencoder, AutoencoderConfig
 from vqvae_lite.model import VQVAE, ModelConfig
 from vqvae_lite.pixelcnn import GatedPixelCNN, PixelCNNConfig
+from vqvae_lite.pixelvae import PixelVAE, PixelVAEConfig
+from vqvae_lite.pixelvqvae import PixelVQVAE, PixelVQVAEConfig
 from vqvae_lite.vae import VAE, VAEConfig
 from vqvae_lite.vimco import VIMCO, VIMCOConfig
 
@@ -34,6 +36,8 @@ MODELS = {
     "vimco": (VIMCOConfig, VIMCO),
     "autoencoder": (AutoencoderConfig, Autoencoder),
     "pixelcnn": (PixelCNNConfig, GatedPixelCNN),
+    "pixelvae": (PixelVAEConfig, PixelVAE),
+    "pixelvqvae": (PixelVQVAEConfig, PixelVQVAE),
 }
 FORMAT = "vqvae-lite checkpoint 1"
 _STEP_NAME = re.compile(r"step-(\d{8,})")

@@ -177,6 +177,23 @@ def shrink(images: torch.Tensor, size: int) -> torch.Tensor:
     return torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).contiguous()
 
 
+def gray(images: torch.Tensor) -> torch.Tensor:
+    """The grey level of each pixel: uint8 (N, 3, H, W) to (N, H, W), by ITU-R BT.601's weights.
+
+    Raises:
+        TypeError: `images` is no uint8 tensor.
+        ValueError: the images have not three channels.
+    """
+    check_uint8(images)
+    if images.ndim != 4 or images.shape[1] != 3:
+        raise ValueError(f"images must have the shape (N, 3, H, W), got {tuple(images.shape)}")
+    levels = [
+        np.asarray(Image.fromarray(image).convert("L"))
+        for image in images.permute(0, 2, 3, 1).contiguous().numpy()
+    ]
+    return torch.from_numpy(np.stack(levels))
+
+
 def read_image(file: str | Path, size: int) -> torch.Tensor:
     """Read one image file as `FolderImages` does: uint8 (3, size, size).
 

@@ -25,9 +25,10 @@ class PixelCNNConfig:
         num_codebooks: C, codes at each position.
         width: channels of every hidden layer.
         num_layers: gated layers.
-        kernel_size: odd, at least 3. A layer reaches kernel_size // 2 positions up and to the
-            sides, so the stack sees num_layers * (kernel_size // 2) + 1 rows up, as many
-            columns to the left in its own row, and one column fewer to each side above it.
+        kernel_size: odd. A layer reaches kernel_size // 2 positions up and to the sides, so the
+            stack sees num_layers * (kernel_size // 2) + 1 rows up, as many columns to the left
+            in its own row, and one column fewer to each side above it. With 1 that is the
+            position above and the one to the left.
         num_classes: of the label to condition on; None for no label.
         condition_channels: of the feature map to condition on; None for no map.
         dropout: share in [0, 1) of the horizontal stack's gated features that a training pass
@@ -53,8 +54,8 @@ class PixelCNNConfig:
             if sizes[name] is None:
                 del sizes[name]
         check_positive_int(**sizes)
-        if self.kernel_size < 3 or self.kernel_size % 2 == 0:
-            raise ValueError(f"kernel_size must be odd and at least 3, got {self.kernel_size}")
+        if self.kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size must be odd, got {self.kernel_size}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
 

@@ -163,8 +163,8 @@ def _walk(
     layers, head, reach = model.layers, model.head, model.layers[0].reach
     channels = model.config.width
     label = None if label is None else label.long()
-    empty = head.weight.new_zeros(batch, reach, width, channels)  # rows above the map
-    above = [empty] * len(layers)
+    empty = head.weight.new_zeros(batch, max(reach, 1), width, channels)  # rows above the map
+    above = [empty[:, :reach]] * len(layers)
     # Each layer's features along the row, with `reach` empty places before it. The view of a
     # place and those left of it is a matrix, and the 1 x n convolution a product with it.
     features = empty.new_zeros(len(layers) + 1, batch, reach + width, channels)

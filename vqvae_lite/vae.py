@@ -87,9 +87,7 @@ class VAE(nn.Module):
             TypeError, ValueError: for another dtype, rank, channel count or size.
         """
         check_images(x, self.config.in_channels, self.config.num_halvings)
-        mean, log_variance = self.encoder(x).float().chunk(2, dim=1)
-        # Beyond these a step of the optimizer could overflow exp; no posterior comes near them.
-        return mean, log_variance.clamp(-20, 10)
+        return split_posterior(self.encoder(x))
 
     def forward(self, x: Tensor) -> VAEOutput:
         """One sample's negative ELBO and its parts.
@@ -157,10 +155,21 @@ class VAE(nn.Module):
         return self.likelihood(self.decoder(z)).mean()
 
 
-def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(N(mean, variance) || N(0, 1)), summed over all but the first dimension: (B,), in nats.
+def split_posterior(parameters: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and logarithm of the variance, float32 (B, latents, ...), from twice the channels."""
+    mean, log_variance = parameters.float().chunk(2, dim=1)
+    # Beyond these a step of the optimizer could overflow exp; no posterior comes near them.
+    return mean, log_variance.clamp(-20, 10)
 
-    Kingma and Welling 2014, appendix B: (mean^2 + variance - 1 - log variance) / 2 a latent.
+
+def kl_of_each(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL(N(mean, variance) || N(0, 1)) of each latent, in nats, of the shape of the arguments.
+
+    Kingma and Welling 2014, appendix B: (mean^2 + variance - 1 - log variance) / 2.
     """
-    kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
-    return kl.flatten(1).sum(1)
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
+
+
+def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """The sum of `kl_of_each` over all but the first dimension: (B,)."""
+    return kl_of_each(mean, log_variance).flatten(1).sum(1)

@@ -1,0 +1,149 @@
+"""Posterior collapse: a VAE and a VQ-VAE with one PixelCNN decoder, by how much the decoder sees.
+
+Maze frames as 16 x 16 grey levels of 8 bits. For each decoder both models are trained by the same
+number of steps, and measured on the test mazes: what the latents cost, and what it costs to swap
+them between images. For the VAE with the decoder that sees most also KL annealing and free bits.
+
+    python benchmarks/collapse.py --run runs/collapse
+"""
+
+import argparse
+import shlex
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+from record import ROOT, write_result
+
+sys.path.insert(0, str(ROOT))
+
+from vqvae_lite.checkpoints import last_checkpoint, load_checkpoint, new_model
+from vqvae_lite.encoding import CodeMaps
+from vqvae_lite.images import gray, shrink
+from vqvae_lite.latentuse import LatentUse, measure_latent_use
+from vqvae_lite.maze import load_maze
+from vqvae_lite.metrics import CodeUsage
+from vqvae_lite.pixelvae import PixelVAE, PixelVAEConfig
+from vqvae_lite.pixelvqvae import PixelVQVAEConfig
+from vqvae_lite.training import TrainingConfig, train
+
+SIZE = 16  # pixels
+# Rows that the decoder sees, and the layers that make it so. The first has as many layers as the
+# last ones: it is not shallow, only short-sighted.
+DECODERS = {
+    1: {"kernel_size": 1, "num_layers": 8},
+    3: {"kernel_size": 3, "num_layers": 2},
+    5: {"kernel_size": 3, "num_layers": 4},
+    9: {"kernel_size": 3, "num_layers": 8},
+    17: {"kernel_size": 5, "num_layers": 8},
+}
+MAPS = {"rows": SIZE, "columns": SIZE, "num_values": 256, "width": 32, "dropout": 0.1}
+CODES = {"num_codebooks": 16, "code_dim": 8, "decay": 0.95, "restart_below": 0.1}
+# The cures, both beside the decoder that sees all: by name, what they change in the VAE.
+CURES = {"annealing": {"warmup_steps": 1000}, "free_bits": {"free_nats": 0.5}}
+LAST_STEPS = 300  # at a tenth of the step size
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", required=True, help="the folder for the runs")
+    parser.add_argument("--name", default="collapse", help="of the results file")
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--only", nargs="*", help="train these alone, and measure nothing")
+    options = parser.parse_args()
+    training = TrainingConfig(
+        steps=options.steps, batch_size=32, learning_rate=1e-3, checkpoint_every=options.steps
+    )
+    settings = configurations()
+    if unknown := set(options.only or []) - set(settings):
+        parser.error(f"--only takes {', '.join(settings)}; got {', '.join(unknown)}")
+    for name in options.only or settings:
+        train_maps(settings[name], grey_maps("train"), training, Path(options.run) / name, {})
+    if options.only:
+        return
+
+    maps = grey_maps("test")
+    figures = {"images": len(maps), "training": asdict(training), "last_steps": LAST_STEPS}
+    figures["models"] = {}
+    for name in settings:
+        model = load_checkpoint(Path(options.run) / name).model
+        figures["models"][name] = {
+            "settings": asdict(model.config),
+            **describe(measure_latent_use(model, maps)),
+            **({} if isinstance(model, PixelVAE) else codes_in_use(model, maps)),
+        }
+        print(name, {k: v for k, v in figures["models"][name].items() if k != "settings"})
+    command = shlex.join(["python", "benchmarks/collapse.py", *sys.argv[1:]])
+    print(f"written to {write_result(options.name, command, figures)}")
+
+
+def configurations() -> dict[str, PixelVAEConfig | PixelVQVAEConfig]:
+    """The settings of every model by its name, those that matter most first."""
+    strongest = DECODERS[max(DECODERS)]
+    result = {}
+    for field, decoder in reversed(DECODERS.items()):
+        result[f"vae_{field}"] = PixelVAEConfig(**MAPS, **decoder)
+        result[f"vqvae_{field}"] = PixelVQVAEConfig(**MAPS, **decoder, **CODES)
+    for name, cure in CURES.items():
+        result[f"vae_{name}"] = PixelVAEConfig(**MAPS, **strongest, **cure)
+    return result
+
+
+def grey_maps(split: str) -> torch.Tensor:
+    """The frames of a split as maps of grey levels: uint8 (N, 16, 16)."""
+    return gray(shrink(load_maze(split).frames, SIZE))
+
+
+def train_maps(
+    settings: PixelVAEConfig | PixelVQVAEConfig,
+    maps: torch.Tensor,
+    training: TrainingConfig,
+    run: Path,
+    details: dict,
+) -> None:
+    """Trains to the last step, the last ones at a tenth of the step size; goes on where it was."""
+    kind = "pixelvae" if isinstance(settings, PixelVAEConfig) else "pixelvqvae"
+    stages = [
+        replace(training, steps=training.steps - LAST_STEPS),
+        replace(training, learning_rate=training.learning_rate / 10),
+    ]
+    for stage in stages:
+        resume = load_checkpoint(run) if last_checkpoint(run) else None
+        if resume and resume.config["step"] >= stage.steps:
+            continue
+        print(f"{run.name}: to step {stage.steps}", flush=True)
+        model = resume.model if resume else new_model(kind, settings, stage.seed)
+        train(
+            model,
+            CodeMaps(maps),
+            stage,
+            run=run,
+            details={"training": asdict(stage), **details},
+            resume=resume,
+            prepare=torch.Tensor.long,
+        )
+
+
+def describe(use: LatentUse) -> dict:
+    """The figures of one model, in nats an image."""
+    return {
+        "nats": round(use.nats, 3),
+        "cost_of_latents": round(use.cost, 4),
+        "bound": round(use.nats + use.cost, 3),
+        "nats_swapped": round(use.swapped, 3),
+        "swap_rise_percent": round(100 * use.swap_rise, 4),
+        "share_of_latents_in_use": round(use.share_in_use, 4),
+        "rise_by_one_latent": [round(value - use.nats, 3) for value in use.one_swapped.tolist()],
+    }
+
+
+def codes_in_use(model: torch.nn.Module, maps: torch.Tensor) -> dict:
+    """The share of all codes that occur, and the mean perplexity of the codebooks."""
+    usage = CodeUsage(model.config.num_codes, model.config.num_codebooks)
+    usage.update(model.encode(maps))
+    return {"codes_used": round(usage.fraction_used, 4), "perplexity": round(usage.perplexity, 1)}
+
+
+if __name__ == "__main__":
+    main()
