@@ -25,8 +25,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from binned_autoencoder import (
+    BINNED,
+    LAST_STEPS,
+    REFIT_STEPS,
+    STEPS,
+    autoencoder_recipe,
+    of_all,
+    refitted,
+    train_binned,
+)
 from fitted_gaussian import FittedGaussian
-from likelihood import PRIOR, SHARED, last_of, train_model
+from likelihood import PRIOR
 from record import ROOT, write_result
 from sample_quality import (
     frechet_distance,
@@ -36,31 +46,24 @@ from sample_quality import (
     train_features,
 )
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 sys.path.insert(0, str(ROOT))
 
-from torch.utils.data import Dataset
-
 from vqvae_lite import VAE, GatedPixelCNN, TrainingConfig, sample, train
-from vqvae_lite.autoencoder import Autoencoder, AutoencoderConfig, AutoencoderOutput
-from vqvae_lite.checkpoints import Checkpoint, load_checkpoint, new_model, save_checkpoint
-from vqvae_lite.distributed import Place
+from vqvae_lite.autoencoder import Autoencoder
+from vqvae_lite.checkpoints import Checkpoint, kind_of, load_checkpoint, new_model
 from vqvae_lite.encoding import CodeMaps, encode_images
-from vqvae_lite.images import TensorImages, exact_uint8, shrink, to_float, to_uint8
+from vqvae_lite.images import TensorImages, shrink, to_float, to_uint8
 from vqvae_lite.likelihoods import bits_per_dim, negative_log_likelihood
 from vqvae_lite.maze import load_maze
 from vqvae_lite.metrics import psnr
-from vqvae_lite.priors import get_prior_recipe, load_prior, train_prior
-from vqvae_lite.recipes import Recipe, get_recipe
+from vqvae_lite.priors import get_prior_recipe, load_prior
 from vqvae_lite.vae import gaussian_kl
 
-REFIT_STEPS = 500  # of the decoder on binned latents, in the variant
-BINNED = ((6, 8), (3, 64))  # channels and bins: 18 bits a position each
-STEPS, LAST_STEPS = 3500, 500  # those of `checkpoints/likelihood`
 SHRINKAGE = (0.0, 0.03, 0.1, 0.3, 1.0)  # of the fitted Gaussian; 1: no two latents correlated
 SAMPLES = 560  # as many as there are test frames
-ROUNDS, TIMED_STEPS, TIMED_SAMPLES = 3, 20, 64
-ALONE = Place(0, 1, torch.device("cpu"))
+ROUNDS, TIMED_STEPS, TIMED_SAMPLES = 5, 20, 64
 
 
 class Way(NamedTuple):
@@ -68,76 +71,15 @@ class Way(NamedTuple):
 
     Attributes:
         bits: of the test frames, bits per dimension: "reconstruction", "latents", "sum".
-        psnr: of the reconstructions, dB, by what they are made from.
+        psnr: of the reconstructions, dB; for the VAE from the posterior's mean.
         reconstructions: of the test frames, uint8 (N, 3, 32, 32).
         draw: gives so many samples, as uint8 pictures, for a seed.
     """
 
     bits: dict[str, float]
-    psnr: dict[str, float]
+    psnr: float
     reconstructions: Tensor
     draw: Callable[[int, int], Tensor]
-
-
-def autoencoder_recipe(channels: int, bins: int) -> Recipe:
-    """That of `checkpoints/likelihood`, with an autoencoder in place of the VAE."""
-    settings = [*SHARED["quick"], "width=32", f"steps={STEPS}", "checkpoint_every=250"]
-    recipe = get_recipe("maze", "quick", kind="vae", settings=settings)
-    shape = {name: getattr(recipe.model, name) for name in ("width", "likelihood")}
-    model = AutoencoderConfig(**shape, num_codebooks=channels, num_codes=bins)
-    return replace(recipe, kind="autoencoder", model=model)
-
-
-class DecoderOnBins(nn.Module):
-    """An autoencoder whose decoder learns from the binned latents; the rest stands still."""
-
-    def __init__(self, model: Autoencoder):
-        super().__init__()
-        self.model = model
-        self.config = model.config
-
-    def forward(self, x: Tensor) -> AutoencoderOutput:
-        parameters = self.model.decoder(self.model.lookup(self.model.encode(x)))
-        loss = -self.model.likelihood(parameters).log_prob(exact_uint8(x)).mean()
-        return AutoencoderOutput(parameters, loss)
-
-
-def refitted(run: Path, name: str, checkpoint: Checkpoint, images: TensorImages) -> Autoencoder:
-    """The variant; trained where it is not there yet."""
-    path = run / f"refitted-{name}"
-    if not path.exists():
-        model = load_checkpoint(checkpoint.path).model
-        recipe = autoencoder_recipe(model.config.num_codebooks, model.config.num_codes)
-        train(DecoderOnBins(model), images, replace(recipe.training, steps=REFIT_STEPS))
-        save_checkpoint(path, model, step=STEPS + REFIT_STEPS, details={"recipe": recipe.to_json()})
-    return load_checkpoint(path).model
-
-
-def train_binned(run: Path, channels: int, bins: int, images: TensorImages) -> Checkpoint:
-    """An autoencoder with bins, and a prior over them; trained where it is not there yet."""
-    binned = run / f"binned-{channels}x{bins}"
-    if not binned.exists():
-        recipe = autoencoder_recipe(channels, bins)
-        trained = run / f"autoencoder-{channels}x{bins}"
-        train_model(recipe, trained, ALONE, LAST_STEPS)
-        model = load_checkpoint(trained).model
-        model.fit_bins(of_all(lambda batch: model.latents(to_float(batch)), images.images))
-        save_checkpoint(binned, model, step=STEPS, details={"recipe": recipe.to_json()})
-    checkpoint = load_checkpoint(binned)
-    recipe = get_prior_recipe(checkpoint.model, "quick", PRIOR["quick"])
-    resume = last_of(run / f"prior-{channels}x{bins}")
-    if not resume or resume.config["step"] < recipe.training.steps:
-        train_prior(run / f"prior-{channels}x{bins}", checkpoint, recipe, ALONE, resume)
-    return checkpoint
-
-
-@torch.no_grad()
-def of_all(function: Callable, inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
-    """What a function gives for batches of the inputs, put together; it may be several tensors."""
-    parts = [function(batch) for batch in inputs.split(64)]
-    if isinstance(parts[0], Tensor):
-        return torch.cat(parts)
-    return tuple(torch.cat(part) for part in zip(*parts, strict=True))
 
 
 def in_bits(reconstruction: Tensor, latents: Tensor, values: int) -> dict[str, float]:
@@ -157,8 +99,15 @@ def with_codes(model: nn.Module, prior: nn.Module, frames: Tensor) -> Way:
     def draw(count: int, seed: int) -> Tensor:
         return to_uint8(model.decode(sample(prior, side, batch=count, seed=seed, progress=False)))
 
-    decibels = {"from the codes": psnr(reconstructions, frames).mean().item()}
+    decibels = psnr(reconstructions, frames).mean().item()
     return Way(in_bits(*nats, frames[0].numel()), decibels, reconstructions, draw)
+
+
+def on_both(model: nn.Module, prior: Checkpoint, validation: Tensor, test: Tensor) -> dict:
+    """Bits of the validation and the test frames, and the PSNR of the latter."""
+    way = with_codes(model, prior.model, test)
+    bits = with_codes(model, prior.model, validation).bits
+    return {"validation": bits, "test": way.bits, "psnr": way.psnr}
 
 
 def unbinned(model: Autoencoder, frames: Tensor) -> tuple[float, float]:
@@ -184,7 +133,7 @@ def with_gaussian(model: VAE, frames: Tensor, kl: Callable, draw: Callable) -> W
         for part, batch in zip(z.split(64), frames.split(64), strict=True)
     ]
     reconstructions = of_all(lambda part: to_uint8(model.decode(part)), means)
-    decibels = {"from the posterior's mean": psnr(reconstructions, frames).mean().item()}
+    decibels = psnr(reconstructions, frames).mean().item()
     bits = in_bits(torch.cat(nats), kl(means, log_variances), frames[0].numel())
     return Way(bits, decibels, reconstructions, lambda *which: to_uint8(model.decode(draw(*which))))
 
@@ -212,14 +161,15 @@ def samples_of(way: Way) -> Tensor:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
+    """Of the processor, on one thread: what else runs on the machine does not count."""
+    start = time.process_time()
     work()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
-def seconds_a_step(checkpoint: Checkpoint, training: TrainingConfig, images: Dataset) -> float:
+def seconds_a_step(model: nn.Module, training: TrainingConfig, images: Dataset) -> float:
     """The mean over some steps of a training from the start, less what starting takes."""
-    model = new_model(checkpoint.config["kind"], checkpoint.model.config, 0)
+    model = new_model(kind_of(model), model.config, 0)
     discrete = isinstance(model, GatedPixelCNN)
     prepare = {"prepare": Tensor.long} if discrete else {}
 
@@ -246,25 +196,29 @@ def main() -> None:
     train_frames, validation, test = (shrink(maze.frames, 32) for maze in mazes.values())
     images = TensorImages(train_frames)
 
-    binned, chosen = {}, {}
+    # Autoencoders, with bins and with a refitted decoder: model, prior, figures.
+    binned, refits, figures_of = {}, {}, {}
     for channels, bins in BINNED:
         name = f"{channels} channels of {bins} bins"
         autoencoder = train_binned(run, channels, bins, images)
         prior = load_prior(run / f"prior-{channels}x{bins}", autoencoder.model)
-        binned[name] = autoencoder, prior, f"{channels}x{bins}"
         bits, decibels = unbinned(autoencoder.model, test)
-        way = with_codes(autoencoder.model, prior.model, test)
-        way.psnr["before binning"] = decibels
-        chosen[name] = {
-            "validation": with_codes(autoencoder.model, prior.model, validation).bits,
-            "test": way.bits,
-            "psnr": way.psnr,
-            "reconstruction_before_binning": bits,
+        binned[name] = autoencoder.model, prior
+        refits[name] = refitted(run, channels, bins, images), prior
+        figures_of[name] = {
+            "before binning": {"reconstruction": bits, "psnr": decibels},
+            "binned": on_both(*binned[name], validation, test),
+            "decoder refitted": on_both(*refits[name], validation, test),
         }
-        print(name, chosen[name])
-    best = min(chosen, key=lambda name: chosen[name]["validation"]["sum"])
-    autoencoder, ae_prior, name = binned[best]
-    refit = refitted(run, name, autoencoder, images)
+        print(name, figures_of[name])
+    chosen = {
+        kind: min(figures_of, key=lambda name: figures_of[name][kind]["validation"]["sum"])
+        for kind in ("binned", "decoder refitted")
+    }
+    (autoencoder, ae_prior), (refit, refit_prior) = (
+        binned[chosen["binned"]],
+        refits[chosen["decoder refitted"]],
+    )
     vqvae, vq_prior, vae = (load_checkpoint(given / name) for name in ("vqvae", "prior", "vae"))
 
     gaussian, shrinkage = fitted(vae.model, train_frames, validation)
@@ -278,21 +232,19 @@ def main() -> None:
         "VQ-VAE, PixelCNN": with_codes(vqvae.model, vq_prior.model, test),
         "VAE, its prior": with_gaussian(vae.model, test, gaussian_kl, standard),
         "VAE, fitted Gaussian": with_gaussian(vae.model, test, gaussian.kl, gaussian.sample),
-        "autoencoder, PixelCNN": with_codes(autoencoder.model, ae_prior.model, test),
-        "the same, decoder refitted": with_codes(refit, ae_prior.model, test),
+        "autoencoder, PixelCNN": with_codes(autoencoder, ae_prior.model, test),
+        "autoencoder, refitted": with_codes(refit, refit_prior.model, test),
     }
-    ways["autoencoder, PixelCNN"].psnr.update(chosen[best]["psnr"])
 
     training = autoencoder_recipe(*BINNED[0]).training
     prior_training = get_prior_recipe(vqvae.model, "quick", PRIOR["quick"]).training
-    trainings = {"VQ-VAE": (vqvae, training, images), "VAE": (vae, training, images)}
+    trainings = {"VQ-VAE": (vqvae.model, training, images), "VAE": (vae.model, training, images)}
     trainings["autoencoder"] = autoencoder, training, images
     for name, model, prior in (
-        ("VQ-VAE's prior", vqvae, vq_prior),
-        ("autoencoder's prior", autoencoder, ae_prior),
+        ("VQ-VAE's prior", vqvae.model, vq_prior.model),
+        ("autoencoder's prior", autoencoder, ae_prior.model),
     ):
-        codes = CodeMaps(encode_images(model.model, images))
-        trainings[name] = prior, prior_training, codes
+        trainings[name] = prior, prior_training, CodeMaps(encode_images(model, images))
     rounds = [
         (
             {name: seconds_a_step(*what) for name, what in trainings.items()},
@@ -331,8 +283,8 @@ def main() -> None:
             }
             for name, prior in (("VQ-VAE", vq_prior), ("autoencoder", ae_prior))
         },
-        "binned": chosen,
-        "binned_chosen_by_validation": best,
+        "autoencoders": figures_of,
+        "chosen_by_validation": chosen,
         "shrinkage_chosen_by_validation": shrinkage,
         "nearest_is_of_the_same_maze": {
             split: round(same_maze(network, images, mazes[split].maze), 3)
@@ -345,14 +297,13 @@ def main() -> None:
             }
             for name, frames in lines.items()
         },
-        "training_seconds": {name: round(time, 1) for name, time in train_s.items()},
+        "training_processor_seconds": {name: round(time, 1) for name, time in train_s.items()},
         "ways": {
             name: {
                 "bits": way.bits,
                 "psnr": way.psnr,
                 **quality(network, samples_of(way), way.reconstructions, test),
-                "seconds_a_batch_of_64": round(draw_s[name], 4),
-                "milliseconds_a_sample": round(1000 * draw_s[name] / TIMED_SAMPLES, 3),
+                "processor_milliseconds_a_sample": round(1000 * draw_s[name] / TIMED_SAMPLES, 3),
             }
             for name, way in ways.items()
         },

@@ -1,0 +1,86 @@
+"""Trains what `latent_priors.py` measures: autoencoders with bins, and the priors over them."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from likelihood import PRIOR, SHARED, last_of, train_model
+from torch import Tensor, nn
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from vqvae_lite import train
+from vqvae_lite.autoencoder import Autoencoder, AutoencoderConfig, AutoencoderOutput
+from vqvae_lite.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from vqvae_lite.distributed import Place
+from vqvae_lite.images import TensorImages, exact_uint8, to_float
+from vqvae_lite.priors import get_prior_recipe, train_prior
+from vqvae_lite.recipes import Recipe, get_recipe
+
+REFIT_STEPS = 500  # of the decoder on binned latents, in the variant
+BINNED = ((6, 8), (3, 64))  # channels and bins: 18 bits a position each
+STEPS, LAST_STEPS = 3500, 500  # those of `checkpoints/likelihood`
+ALONE = Place(0, 1, torch.device("cpu"))
+
+
+def autoencoder_recipe(channels: int, bins: int) -> Recipe:
+    """That of `checkpoints/likelihood`, with an autoencoder in place of the VAE."""
+    settings = [*SHARED["quick"], "width=32", f"steps={STEPS}", "checkpoint_every=250"]
+    recipe = get_recipe("maze", "quick", kind="vae", settings=settings)
+    shape = {name: getattr(recipe.model, name) for name in ("width", "likelihood")}
+    model = AutoencoderConfig(**shape, num_codebooks=channels, num_codes=bins)
+    return replace(recipe, kind="autoencoder", model=model)
+
+
+class DecoderOnBins(nn.Module):
+    """An autoencoder whose decoder learns from the binned latents; the rest stands still."""
+
+    def __init__(self, model: Autoencoder):
+        super().__init__()
+        self.model = model
+        self.config = model.config
+
+    def forward(self, x: Tensor) -> AutoencoderOutput:
+        parameters = self.model.decoder(self.model.lookup(self.model.encode(x)))
+        loss = -self.model.likelihood(parameters).log_prob(exact_uint8(x)).mean()
+        return AutoencoderOutput(parameters, loss)
+
+
+def refitted(run: Path, channels: int, bins: int, images: TensorImages) -> Autoencoder:
+    """The variant of what `train_binned` made; trained where it is not there yet."""
+    path = run / f"refitted-{channels}x{bins}"
+    if not path.exists():
+        model = load_checkpoint(run / f"binned-{channels}x{bins}").model
+        recipe = autoencoder_recipe(channels, bins)
+        train(DecoderOnBins(model), images, replace(recipe.training, steps=REFIT_STEPS))
+        save_checkpoint(path, model, step=STEPS + REFIT_STEPS, details={"recipe": recipe.to_json()})
+    return load_checkpoint(path).model
+
+
+def train_binned(run: Path, channels: int, bins: int, images: TensorImages) -> Checkpoint:
+    """An autoencoder with bins, and a prior over them; trained where it is not there yet."""
+    binned = run / f"binned-{channels}x{bins}"
+    if not binned.exists():
+        recipe = autoencoder_recipe(channels, bins)
+        trained = run / f"autoencoder-{channels}x{bins}"
+        train_model(recipe, trained, ALONE, LAST_STEPS)
+        model = load_checkpoint(trained).model
+        model.fit_bins(of_all(lambda batch: model.latents(to_float(batch)), images.images))
+        save_checkpoint(binned, model, step=STEPS, details={"recipe": recipe.to_json()})
+    checkpoint = load_checkpoint(binned)
+    recipe = get_prior_recipe(checkpoint.model, "quick", PRIOR["quick"])
+    resume = last_of(run / f"prior-{channels}x{bins}")
+    if not resume or resume.config["step"] < recipe.training.steps:
+        train_prior(run / f"prior-{channels}x{bins}", checkpoint, recipe, ALONE, resume)
+    return checkpoint
+
+
+@torch.no_grad()
+def of_all(function: Callable, inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
+    """What a function gives for batches of the inputs, put together; it may be several tensors."""
+    parts = [function(batch) for batch in inputs.split(64)]
+    if isinstance(parts[0], Tensor):
+        return torch.cat(parts)
+    return tuple(torch.cat(part) for part in zip(*parts, strict=True))
