@@ -21,11 +21,11 @@ sys.path.insert(0, str(ROOT))
 from vqvae_lite.checkpoints import last_checkpoint, load_checkpoint, new_model
 from vqvae_lite.encoding import CodeMaps
 from vqvae_lite.images import gray, shrink
-from vqvae_lite.latentuse import LatentUse, measure_latent_use
+from vqvae_lite.latentuse import measure_latent_use, rise_by_latent, share_in_use
 from vqvae_lite.maze import load_maze
 from vqvae_lite.metrics import CodeUsage
 from vqvae_lite.pixelvae import PixelVAE, PixelVAEConfig
-from vqvae_lite.pixelvqvae import PixelVQVAEConfig
+from vqvae_lite.pixelvqvae import PixelVQVAE, PixelVQVAEConfig
 from vqvae_lite.training import TrainingConfig, train
 
 SIZE = 16  # pixels
@@ -70,8 +70,7 @@ def main() -> None:
         model = load_checkpoint(Path(options.run) / name).model
         figures["models"][name] = {
             "settings": asdict(model.config),
-            **describe(measure_latent_use(model, maps)),
-            **({} if isinstance(model, PixelVAE) else codes_in_use(model, maps)),
+            **measure(model, maps),
         }
         print(name, {k: v for k, v in figures["models"][name].items() if k != "settings"})
     command = shlex.join(["python", "benchmarks/collapse.py", *sys.argv[1:]])
@@ -125,24 +124,24 @@ def train_maps(
         )
 
 
-def describe(use: LatentUse) -> dict:
-    """The figures of one model, in nats an image."""
-    return {
+def measure(model: PixelVAE | PixelVQVAE, maps: torch.Tensor) -> dict:
+    """The figures of one model, in nats an image; for a VQ-VAE also how many codes it uses."""
+    use, rises = measure_latent_use(model, maps), rise_by_latent(model, maps)
+    figures = {
         "nats": round(use.nats, 3),
         "cost_of_latents": round(use.cost, 4),
         "bound": round(use.nats + use.cost, 3),
         "nats_swapped": round(use.swapped, 3),
         "swap_rise_percent": round(100 * use.swap_rise, 4),
-        "share_of_latents_in_use": round(use.share_in_use, 4),
-        "rise_by_one_latent": [round(value - use.nats, 3) for value in use.one_swapped.tolist()],
+        "share_of_latents_in_use": round(share_in_use(rises), 4),
+        "rise_by_latent": [round(rise, 3) for rise in rises.tolist()],
     }
-
-
-def codes_in_use(model: torch.nn.Module, maps: torch.Tensor) -> dict:
-    """The share of all codes that occur, and the mean perplexity of the codebooks."""
-    usage = CodeUsage(model.config.num_codes, model.config.num_codebooks)
-    usage.update(model.encode(maps))
-    return {"codes_used": round(usage.fraction_used, 4), "perplexity": round(usage.perplexity, 1)}
+    if isinstance(model, PixelVQVAE):
+        usage = CodeUsage(model.config.num_codes, model.config.num_codebooks)
+        usage.update(model.encode(maps))
+        figures["codes_used"] = round(usage.fraction_used, 4)
+        figures["perplexity"] = round(usage.perplexity, 1)
+    return figures
 
 
 if __name__ == "__main__":

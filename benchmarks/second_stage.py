@@ -12,20 +12,19 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from collapse import codes_in_use, describe, train_maps
+from collapse import measure, train_maps
 from record import ROOT, write_result
 
 from vqvae_lite.checkpoints import fingerprint, load_checkpoint
 from vqvae_lite.encoding import encode_images
 from vqvae_lite.images import TensorImages
-from vqvae_lite.latentuse import measure_latent_use
 from vqvae_lite.maze import load_maze
-from vqvae_lite.pixelvae import PixelVAE, PixelVAEConfig
+from vqvae_lite.pixelvae import PixelVAEConfig
 from vqvae_lite.pixelvqvae import PixelVQVAEConfig
 from vqvae_lite.training import TrainingConfig
 
 FIRST_STAGE = ROOT / "checkpoints" / "maze"
-MAPS = {"rows": 21, "columns": 21, "num_values": 512, "width": 64, "dropout": 0.2}
+MAPS = {"rows": 21, "columns": 21, "num_values": 512, "width": 56, "dropout": 0.2}
 DECODER = {"kernel_size": 3, "num_layers": 8}
 MODELS = {
     "vqvae": PixelVQVAEConfig(
@@ -61,8 +60,7 @@ def main() -> None:
         model = load_checkpoint(Path(options.run) / name).model
         figures["models"][name] = {
             "settings": asdict(model.config),
-            **describe(measure_latent_use(model, codes["test"])),
-            **({} if isinstance(model, PixelVAE) else codes_in_use(model, codes["test"])),
+            **measure(model, codes["test"]),
         }
         print(name, {k: v for k, v in figures["models"][name].items() if k != "settings"})
     command = shlex.join(["python", "benchmarks/second_stage.py", *sys.argv[1:]])

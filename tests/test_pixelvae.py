@@ -9,7 +9,7 @@ from torch import nn
 from vqvae_lite import TrainingConfig, train
 from vqvae_lite.checkpoints import load_checkpoint, new_model, save_checkpoint
 from vqvae_lite.encoding import CodeMaps
-from vqvae_lite.latentuse import measure_latent_use
+from vqvae_lite.latentuse import measure_latent_use, rise_by_latent, share_in_use
 from vqvae_lite.mapcoder import Latents
 from vqvae_lite.pixelvae import PixelVAEConfig
 from vqvae_lite.pixelvqvae import PixelVQVAEConfig
@@ -231,24 +231,27 @@ class Listener(nn.Module):
 
 def test_what_a_swap_costs_is_counted_right():
     x = torch.arange(10, dtype=torch.uint8).view(10, 1, 1)
-    model = Listener().train()
+    model = Listener().eval()
     use = measure_latent_use(model, x, seed=4, batch_size=3)
+    rises = rise_by_latent(model, x, seed=4, batch_size=3)
     order = torch.randperm(10, generator=torch.Generator().manual_seed(4)).double()
     swapped = 1 + (order - order.roll(-1)).abs().mean().item()
     assert (use.nats, use.cost) == (1, 2)
     assert use.swapped == pytest.approx(swapped)
     assert use.swap_rise == pytest.approx(swapped - 1)
-    assert use.one_swapped.tolist() == pytest.approx([swapped, 1])
-    assert use.share_in_use == 0.5
-    assert model.training
+    assert rises.tolist() == pytest.approx([swapped - 1, 0])
+    assert share_in_use(rises) == 0.5
     with pytest.raises(ValueError, match="at least 2 maps, got 1"):
         measure_latent_use(model, x[:1])
+    with pytest.raises(ValueError, match="must be in eval mode"):
+        rise_by_latent(model.train(), x)
 
 
 def test_a_deaf_decoder_is_found_out():
-    model = make("pixelvqvae")
+    model = make("pixelvqvae").eval()
     for layer in model.decoder.pixelcnn.layers:
         nn.init.zeros_(layer.condition.weight)
     use = measure_latent_use(model, maps())
-    assert (use.swap_rise, use.share_in_use) == (0, 0)
+    assert use.swap_rise == 0
     assert use.nats > 42
+    assert share_in_use(rise_by_latent(model, maps())) == 0
