@@ -95,6 +95,20 @@ def test_bits_of_the_readme_are_those_of_the_results(name):
     assert "; ".join(claims) in row
 
 
+def test_ways_to_latents_of_the_readme_are_those_of_the_results():
+    path = ROOT / "benchmarks" / "results" / "latent_priors.json"
+    ways = json.loads(path.read_text())["ways"]
+    row = next(line for line in (ROOT / "README.md").read_text().splitlines() if path.name in line)
+    vqvae, vae, fitted, binned, refitted = (way["bits"]["sum"] for way in ways.values())
+    told = [f"{way['told_from_frames']:.0%}" for way in ways.values()]
+    assert (
+        f"VQ-VAE with a PixelCNN {vqvae:.2f}; VAE {vae:.2f}, with a Gaussian fitted to its latents "
+        f"{fitted:.2f}; autoencoder binned to as many bits, with a PixelCNN {binned:.2f}, its "
+        f"decoder refitted {refitted:.2f}. A classifier tells their samples from frames "
+        f"in {', '.join(told[:-1])} and {told[-1]} of cases"
+    ) in row
+
+
 def test_importing_the_package_changes_nothing():
     script = (
         "import os, sys, warnings, torch, numpy, matplotlib\n"
