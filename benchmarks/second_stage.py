@@ -1,37 +1,38 @@
 """The second stage of section 4.2: three latents of K = 512 for the 21 x 21 codes of a frame.
 
 A VQ-VAE with a PixelCNN decoder is trained on the codes that the VQ-VAE of chapter 3 gives to the
-maze frames; beside it a VAE with the same networks, three Gaussian latents, and as many steps.
+maze frames; and once more, a little narrower and otherwise the same. Their weights are rounded to
+half precision, for a checkpoint of half the size, and measured as they are then.
 
     python benchmarks/second_stage.py --run runs/second_stage
 """
 
 import argparse
 import shlex
+import shutil
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
 from collapse import measure, train_maps
 from record import ROOT, write_result
+from safetensors.torch import save_file
 
 from vqvae_lite.checkpoints import fingerprint, load_checkpoint
 from vqvae_lite.encoding import encode_images
 from vqvae_lite.images import TensorImages
+from vqvae_lite.latentuse import measure_latent_use
 from vqvae_lite.maze import load_maze
-from vqvae_lite.pixelvae import PixelVAEConfig
 from vqvae_lite.pixelvqvae import PixelVQVAEConfig
 from vqvae_lite.training import TrainingConfig
 
 FIRST_STAGE = ROOT / "checkpoints" / "maze"
-MAPS = {"rows": 21, "columns": 21, "num_values": 512, "width": 56, "dropout": 0.2}
-DECODER = {"kernel_size": 3, "num_layers": 8}
-MODELS = {
-    "vqvae": PixelVQVAEConfig(
-        **MAPS, **DECODER, num_codebooks=3, code_dim=16, decay=0.95, restart_below=0.1
-    ),
-    "vae": PixelVAEConfig(**MAPS, **DECODER, num_latents=3),
-}
+SETTINGS = {
+    "rows": 21, "columns": 21, "num_values": 512, "kernel_size": 3, "num_layers": 8, "dropout": 0.2,
+    "num_codebooks": 3, "code_dim": 16, "decay": 0.95, "restart_below": 0.1,
+}  # fmt: skip
+WIDTHS = {"second_stage": 64, "narrower": 56}
 
 
 def main() -> None:
@@ -39,8 +40,8 @@ def main() -> None:
     parser.add_argument("--run", required=True, help="the folder for the runs")
     parser.add_argument("--name", default="second_stage", help="of the results file")
     parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--only", choices=list(MODELS), help="train this one, and measure nothing")
     options = parser.parse_args()
+    run = Path(options.run)
     training = TrainingConfig(
         steps=options.steps, batch_size=16, learning_rate=1e-3, checkpoint_every=500
     )
@@ -50,21 +51,29 @@ def main() -> None:
         for split in ("train", "test")
     }
     details = {"codes_of": fingerprint(first)}
-    for name in [options.only] if options.only else MODELS:
-        train_maps(MODELS[name], codes["train"], training, Path(options.run) / name, details)
-    if options.only:
-        return
-
     figures = {"images": len(codes["test"]), "training": asdict(training), **details, "models": {}}
-    for name in MODELS:
-        model = load_checkpoint(Path(options.run) / name).model
+    for name, width in WIDTHS.items():
+        settings = PixelVQVAEConfig(**SETTINGS, width=width)
+        train_maps(settings, codes["train"], training, run / name, details)
+        model = load_checkpoint(round_to_half(run / name, run / f"{name}-half")).model
         figures["models"][name] = {
             "settings": asdict(model.config),
             **measure(model, codes["test"]),
+            "training_nats": round(measure_latent_use(model, codes["train"][::6]).nats, 3),
         }
         print(name, {k: v for k, v in figures["models"][name].items() if k != "settings"})
     command = shlex.join(["python", "benchmarks/second_stage.py", *sys.argv[1:]])
     print(f"written to {write_result(options.name, command, figures)}")
+
+
+def round_to_half(run: Path, path: Path) -> Path:
+    """Writes a run's last checkpoint without the optimizer, its weights in half precision."""
+    checkpoint = load_checkpoint(run)
+    path.mkdir(exist_ok=True)
+    state = {name: value.to(torch.float16) for name, value in checkpoint.model.state_dict().items()}
+    save_file(state, path / "model.safetensors")
+    shutil.copy(checkpoint.path / "config.json", path / "config.json")
+    return path
 
 
 if __name__ == "__main__":

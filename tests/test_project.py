@@ -109,6 +109,31 @@ def test_ways_to_latents_of_the_readme_are_those_of_the_results():
     ) in row
 
 
+def test_latents_in_use_in_the_readme_are_those_of_the_results():
+    readme = (ROOT / "README.md").read_text()
+    results = ROOT / "benchmarks" / "results"
+    collapse, second, prior = (
+        json.loads((results / f"{name}.json").read_text())
+        for name in ("collapse", "second_stage", "prior")
+    )
+    vae, vqvae = (collapse["models"][name] for name in ("vae_17", "vqvae_17"))
+    assert (
+        f"VAE: KL {vae['cost_of_latents']:.2f} nats, {vae['swap_rise_percent']:.2f} %; "
+        f"VQ-VAE: {vqvae['swap_rise_percent']:.1f} %"
+    ) in readme
+    wide, narrow = (
+        second["models"][name]["swap_rise_percent"] for name in ("second_stage", "narrower")
+    )
+    claim = f"{wide:.1f} %; a narrower network trained in the same way: {narrow:.2f} %"
+    assert claim in readme
+    test = prior["test"]
+    assert (
+        f"{test['nats_per_code']:.2f} nats a code, the uniform prior "
+        f"{prior['uniform_nats_per_code']:.2f}; {test['bits_saved_per_image']:.0f} of 3969 bits a "
+        f"frame saved"
+    ) in readme
+
+
 def test_importing_the_package_changes_nothing():
     script = (
         "import os, sys, warnings, torch, numpy, matplotlib\n"

@@ -20,7 +20,9 @@ class PixelVQVAEConfig(MapConfig):
         num_codebooks: latents of a map, each with its own codebook; three in the paper.
         num_codes: K, of each codebook.
         code_dim: D.
-        commitment: beta.
+        commitment: beta, beside a likelihood that is a mean over the values of a map and a squared
+            distance that is a mean over the code's dimensions. The paper's loss has sums in both
+            places: its beta of 0.25 is 0.25 * code_dim / (rows * columns) here.
         decay: gamma of the moving averages; None trains the codebooks by gradients.
         restart_below: see `VectorQuantizer`.
     """
