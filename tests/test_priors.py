@@ -110,6 +110,7 @@ def test_samples_are_decoded_and_come_again(place, tmp_path, capsys):
     assert "is there already" in fails(capsys, *sample, tmp_path / "a", *more)
     assert "temperature" in fails(capsys, *sample, tmp_path / "c", "--temperature", 0)
     assert "top_k" in fails(capsys, *sample, tmp_path / "c", "--top-k", 21)
+    assert "count must be at least 1, got 0" in fails(capsys, *sample, tmp_path / "c", "--count", 0)
     assert not (tmp_path / "c").exists()
     assert "no prior over codes" in fails(
         capsys, "sample", place / "vqvae", place / "other", tmp_path / "c"

@@ -124,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(command=sample_images)
     command.add_argument("prior", help="a checkpoint or run folder of `train prior`")
     command.add_argument("output", help="the folder to make")
-    command.add_argument("--count", type=_positive, default=16, help="how many; default: 16")
+    command.add_argument("--count", type=int, default=16, help="how many; default: 16")
     command.add_argument("--seed", type=int, help="for the same images again")
     command.add_argument(
         "--temperature", type=float, default=1.0, help="below 1: safer and duller; default: 1"
@@ -135,12 +135,6 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(command=_info)
     command.add_argument("path")
     return parser
-
-
-def _positive(text: str) -> int:
-    if (number := int(text)) < 1:
-        raise ValueError
-    return number
 
 
 def _train(options: argparse.Namespace) -> None:

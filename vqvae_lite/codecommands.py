@@ -15,6 +15,7 @@ from vqvae_lite.encoding import encode_images
 from vqvae_lite.images import FolderImages, to_uint8
 from vqvae_lite.metrics import compressed_bits
 from vqvae_lite.model import VQVAE
+from vqvae_lite.networks import check_positive_int
 from vqvae_lite.priors import load_prior
 from vqvae_lite.recipes import recipe_of
 from vqvae_lite.sampling import sample
@@ -57,6 +58,7 @@ def decode(options: Namespace) -> None:
 @torch.no_grad()
 def sample_images(options: Namespace) -> None:
     """Codes drawn from a prior, decoded to a folder of images."""
+    check_positive_int(count=options.count)
     with processes(options.device) as place:
         model = load_vqvae(options.checkpoint).model.to(place.device)
         prior = load_prior(options.prior, model)
