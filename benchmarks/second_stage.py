@@ -30,7 +30,7 @@ from vqvae_lite.training import TrainingConfig
 FIRST_STAGE = ROOT / "checkpoints" / "maze"
 SETTINGS = {
     "rows": 21, "columns": 21, "num_values": 512, "kernel_size": 3, "num_layers": 8, "dropout": 0.2,
-    "num_codebooks": 3, "code_dim": 16, "decay": 0.95, "restart_below": 0.1,
+    "num_codebooks": 3, "code_dim": 16, "commitment": 0.25, "decay": 0.95, "restart_below": 0.1,
 }  # fmt: skip
 WIDTHS = {"second_stage": 64, "narrower": 56}
 

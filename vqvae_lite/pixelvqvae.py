@@ -22,7 +22,8 @@ class PixelVQVAEConfig(MapConfig):
         code_dim: D.
         commitment: beta, beside a likelihood that is a mean over the values of a map and a squared
             distance that is a mean over the code's dimensions. The paper's loss has sums in both
-            places: its beta of 0.25 is 0.25 * code_dim / (rows * columns) here.
+            places: its beta of 0.25 is 0.25 * code_dim / (rows * columns) here, about 0.009 at
+            the defaults. Much heavier ones can leave the decoder without a use for the codes.
         decay: gamma of the moving averages; None trains the codebooks by gradients.
         restart_below: see `VectorQuantizer`.
     """
@@ -30,7 +31,7 @@ class PixelVQVAEConfig(MapConfig):
     num_codebooks: int = 3
     num_codes: int = 512
     code_dim: int = 16
-    commitment: float = 0.25
+    commitment: float = 0.01
     decay: float | None = 0.99
     restart_below: float | None = None
 
