@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from likelihood import PRIOR, SHARED, last_of, train_model
+from likelihood import PRIOR, SHARED, train_model
+from stages import finish_prior
 from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -14,15 +15,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from vqvae_lite import train
 from vqvae_lite.autoencoder import Autoencoder, AutoencoderConfig, AutoencoderOutput
 from vqvae_lite.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
-from vqvae_lite.distributed import Place
 from vqvae_lite.images import TensorImages, exact_uint8, to_float
-from vqvae_lite.priors import get_prior_recipe, train_prior
+from vqvae_lite.priors import get_prior_recipe
 from vqvae_lite.recipes import Recipe, get_recipe
+from vqvae_lite.training import ALONE
 
 REFIT_STEPS = 500  # of the decoder on binned latents, in the variant
 BINNED = ((6, 8), (3, 64))  # channels and bins: 18 bits a position each
 STEPS, LAST_STEPS = 3500, 500  # those of `checkpoints/likelihood`
-ALONE = Place(0, 1, torch.device("cpu"))
 
 
 def autoencoder_recipe(channels: int, bins: int) -> Recipe:
@@ -71,9 +71,7 @@ def train_binned(run: Path, channels: int, bins: int, images: TensorImages) -> C
         save_checkpoint(binned, model, step=STEPS, details={"recipe": recipe.to_json()})
     checkpoint = load_checkpoint(binned)
     recipe = get_prior_recipe(checkpoint.model, "quick", PRIOR["quick"])
-    resume = last_of(run / f"prior-{channels}x{bins}")
-    if not resume or resume.config["step"] < recipe.training.steps:
-        train_prior(run / f"prior-{channels}x{bins}", checkpoint, recipe, ALONE, resume)
+    finish_prior(run / f"prior-{channels}x{bins}", checkpoint, recipe, ALONE)
     return checkpoint
 
 

@@ -11,7 +11,7 @@ for a VQ-VAE also too heavy a commitment.
 import argparse
 import shlex
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -19,7 +19,9 @@ from record import ROOT, write_result
 
 sys.path.insert(0, str(ROOT))
 
-from vqvae_lite.checkpoints import last_checkpoint, load_checkpoint, new_model
+from stages import train_stages
+
+from vqvae_lite.checkpoints import load_checkpoint
 from vqvae_lite.encoding import CodeMaps
 from vqvae_lite.images import gray, shrink
 from vqvae_lite.latentuse import measure_latent_use, rise_by_latent, share_in_use
@@ -27,7 +29,7 @@ from vqvae_lite.maze import load_maze
 from vqvae_lite.metrics import CodeUsage
 from vqvae_lite.pixelvae import PixelVAE, PixelVAEConfig
 from vqvae_lite.pixelvqvae import PixelVQVAE, PixelVQVAEConfig
-from vqvae_lite.training import TrainingConfig, train
+from vqvae_lite.training import TrainingConfig
 
 SIZE = 16  # pixels
 # Rows that the decoder sees, and the layers that make it so. The first has as many layers as the
@@ -63,22 +65,18 @@ def main() -> None:
     settings = configurations()
     if unknown := set(options.only or []) - set(settings):
         parser.error(f"--only takes {', '.join(settings)}; got {', '.join(unknown)}")
+    train_set = grey_maps("train")
     for name in options.only or settings:
-        train_maps(settings[name], grey_maps("train"), training, Path(options.run) / name, {})
+        train_maps(settings[name], train_set, training, Path(options.run) / name, {})
     if options.only:
         return
 
-    maps, seen = grey_maps("test"), grey_maps("train")[::6]
+    maps, seen = grey_maps("test"), train_set[::6]
     figures = {"images": len(maps), "training": asdict(training), "last_steps": LAST_STEPS}
     figures["models"] = {}
     for name in settings:
         model = load_checkpoint(Path(options.run) / name).model
-        figures["models"][name] = {
-            "settings": asdict(model.config),
-            **measure(model, maps),
-            "training_nats": round(measure_latent_use(model, seen).nats, 3),
-        }
-        print(name, {k: v for k, v in figures["models"][name].items() if k != "settings"})
+        figures["models"][name] = measure(name, model, maps, seen)
     command = shlex.join(["python", "benchmarks/collapse.py", *sys.argv[1:]])
     print(f"written to {write_result(options.name, command, figures)}")
 
@@ -108,31 +106,23 @@ def train_maps(
     run: Path,
     details: dict,
 ) -> None:
-    """Trains to the last step, the last ones at a tenth of the step size; goes on where it was."""
-    kind = "pixelvae" if isinstance(settings, PixelVAEConfig) else "pixelvqvae"
-    stages = [
-        replace(training, steps=training.steps - LAST_STEPS),
-        replace(training, learning_rate=training.learning_rate / 10),
-    ]
-    for stage in stages:
-        resume = load_checkpoint(run) if last_checkpoint(run) else None
-        if resume and resume.config["step"] >= stage.steps:
-            continue
-        print(f"{run.name}: to step {stage.steps}", flush=True)
-        model = resume.model if resume else new_model(kind, settings, stage.seed)
-        train(
-            model,
-            CodeMaps(maps),
-            stage,
-            run=run,
-            details={"training": asdict(stage), **details},
-            resume=resume,
-            prepare=torch.Tensor.long,
-        )
+    """Trains a model of maps in stages; `details` go into its checkpoints."""
+    train_stages(
+        "pixelvae" if isinstance(settings, PixelVAEConfig) else "pixelvqvae",
+        settings,
+        lambda: CodeMaps(maps),
+        training,
+        LAST_STEPS,
+        run,
+        details=lambda stage: {"training": asdict(stage), **details},
+        prepare=torch.Tensor.long,
+    )
 
 
-def measure(model: PixelVAE | PixelVQVAE, maps: torch.Tensor) -> dict:
-    """The figures of one model, in nats an image; for a VQ-VAE also how many codes it uses."""
+def measure(
+    name: str, model: PixelVAE | PixelVQVAE, maps: torch.Tensor, seen: torch.Tensor
+) -> dict:
+    """Settings and figures of a model, printed too: nats an image on test maps and on seen ones."""
     # One pass over the maps for each latent: every fourth map is enough.
     use, rises = measure_latent_use(model, maps), rise_by_latent(model, maps[::4])
     figures = {
@@ -149,7 +139,9 @@ def measure(model: PixelVAE | PixelVQVAE, maps: torch.Tensor) -> dict:
         usage.update(model.encode(maps))
         figures["codes_used"] = round(usage.fraction_used, 4)
         figures["perplexity"] = round(usage.perplexity, 1)
-    return figures
+    figures["training_nats"] = round(measure_latent_use(model, seen).nats, 3)
+    print(name, figures)
+    return {"settings": asdict(model.config), **figures}
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ from vqvae_lite.likelihoods import bits_per_dim, negative_log_likelihood
 from vqvae_lite.maze import load_maze
 from vqvae_lite.metrics import psnr
 from vqvae_lite.priors import get_prior_recipe, load_prior
-from vqvae_lite.vae import gaussian_kl
+from vqvae_lite.vae import gaussian_kl, shift_noise
 
 SHRINKAGE = (0.0, 0.03, 0.1, 0.3, 1.0)  # of the fitted Gaussian; 1: no two latents correlated
 SAMPLES = 560  # as many as there are test frames
@@ -127,7 +127,7 @@ def with_gaussian(model: VAE, frames: Tensor, kl: Callable, draw: Callable) -> W
     """The VAE under a Gaussian prior; `draw` gives latents."""
     means, log_variances = of_all(lambda batch: model.posterior(to_float(batch)), frames)
     noise = torch.randn(means.shape, generator=torch.Generator().manual_seed(0))
-    z = means + (log_variances / 2).exp() * noise
+    z = shift_noise(means, log_variances, noise)
     nats = [
         negative_log_likelihood(model.likelihood, model.decoder(part), batch)
         for part, batch in zip(z.split(64), frames.split(64), strict=True)
@@ -297,7 +297,7 @@ def main() -> None:
             }
             for name, frames in lines.items()
         },
-        "training_processor_seconds": {name: round(time, 1) for name, time in train_s.items()},
+        "training_processor_seconds": {name: round(spent, 1) for name, spent in train_s.items()},
         "ways": {
             name: {
                 "bits": way.bits,

@@ -17,17 +17,19 @@ from argparse import Namespace
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from record import write_result
+from record import ROOT, write_result
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(ROOT))
 
-from vqvae_lite import evaluate_bits, train
+from stages import finish_prior, train_stages
+
+from vqvae_lite import evaluate_bits
 from vqvae_lite.bits import CodeFrequencies
-from vqvae_lite.checkpoints import Checkpoint, last_checkpoint, load_checkpoint, new_model
+from vqvae_lite.checkpoints import load_checkpoint
 from vqvae_lite.distributed import Place, processes
 from vqvae_lite.encoding import encode_images
 from vqvae_lite.images import FolderImages
-from vqvae_lite.priors import get_prior_recipe, load_prior, train_prior
+from vqvae_lite.priors import get_prior_recipe, load_prior
 from vqvae_lite.recipes import Recipe, get_recipe, load_images, training_images
 
 # By profile: what all models share, then what each adds. The paper's latents are 8 x 8 x 10.
@@ -116,9 +118,7 @@ def main() -> None:
                 options.profile,
                 [*PRIOR[options.profile], *own_settings("prior", options.settings)],
             )
-            resume = last_of(run / "prior")
-            if not resume or resume.config["step"] < recipe.training.steps:
-                train_prior(run / "prior", vqvae, recipe, place, resume)
+            finish_prior(run / "prior", vqvae, recipe, place)
         if options.only is None:
             figures = measure(run, recipes, options, place)
             command = shlex.join(["python", "benchmarks/likelihood.py", *sys.argv[1:]])
@@ -130,36 +130,18 @@ def own_settings(name: str, settings: list[str]) -> list[str]:
     return [setting[len(name) + 1 :] for setting in settings if setting.startswith(f"{name}.")]
 
 
-def last_of(run: Path) -> Checkpoint | None:
-    """A run's last checkpoint, where it has one."""
-    return load_checkpoint(run) if last_checkpoint(run) else None
-
-
 def train_model(recipe: Recipe, run: Path, place: Place, last_steps: int) -> None:
-    """Trains to the recipe's last step, from the run's last checkpoint where there is one.
-
-    The last steps have a tenth of the step size: at the full one the weights still tremble, and a
-    model's figures would depend on the moment at which it stops.
-    """
-    training = recipe.training
-    stages = [replace(training, steps=training.steps - last_steps)]
-    if last_steps:
-        stages.append(replace(training, learning_rate=training.learning_rate / 10))
-    for stage in stages:
-        resume = last_of(run)
-        if resume and resume.config["step"] >= stage.steps:
-            continue
-        model = resume.model if resume else new_model(recipe.kind, recipe.model, stage.seed)
-        print(f"{recipe.kind}: to step {stage.steps} of {training.steps}, {stage.batch_size} each")
-        train(
-            model,
-            training_images(recipe),
-            stage,
-            place=place,
-            run=run,
-            details={"recipe": replace(recipe, training=stage).to_json()},
-            resume=resume,
-        )
+    """Trains a recipe's model in stages, on its own training images."""
+    train_stages(
+        recipe.kind,
+        recipe.model,
+        lambda: training_images(recipe),
+        recipe.training,
+        last_steps,
+        run,
+        details=lambda stage: {"recipe": replace(recipe, training=stage).to_json()},
+        place=place,
+    )
 
 
 def measure(run: Path, recipes: dict[str, Recipe], options: Namespace, place: Place) -> dict:

@@ -22,7 +22,6 @@ from safetensors.torch import save_file
 from vqvae_lite.checkpoints import fingerprint, load_checkpoint
 from vqvae_lite.encoding import encode_images
 from vqvae_lite.images import TensorImages
-from vqvae_lite.latentuse import measure_latent_use
 from vqvae_lite.maze import load_maze
 from vqvae_lite.pixelvqvae import PixelVQVAEConfig
 from vqvae_lite.training import TrainingConfig
@@ -56,12 +55,7 @@ def main() -> None:
         settings = PixelVQVAEConfig(**SETTINGS, width=width)
         train_maps(settings, codes["train"], training, run / name, details)
         model = load_checkpoint(round_to_half(run / name, run / f"{name}-half")).model
-        figures["models"][name] = {
-            "settings": asdict(model.config),
-            **measure(model, codes["test"]),
-            "training_nats": round(measure_latent_use(model, codes["train"][::6]).nats, 3),
-        }
-        print(name, {k: v for k, v in figures["models"][name].items() if k != "settings"})
+        figures["models"][name] = measure(name, model, codes["test"], codes["train"][::6])
     command = shlex.join(["python", "benchmarks/second_stage.py", *sys.argv[1:]])
     print(f"written to {write_result(options.name, command, figures)}")
 

@@ -2,23 +2,15 @@
 
 import base64
 import io
-import json
-import re
 
 import numpy as np
 import pytest
 import torch
+from pages import data_of, frames_of, model_of, unpack
 from PIL import Image
 
 from vqvae_lite.fillin import explore_prior, prior_data
-from vqvae_lite.model import VQVAE, ModelConfig
 from vqvae_lite.pixelcnn import GatedPixelCNN, PixelCNNConfig
-
-
-def model_of(**changes):
-    torch.manual_seed(3)
-    settings = {"width": 8, "num_codes": 40, "code_dim": 6}
-    return VQVAE(ModelConfig(**(settings | changes))).eval()
 
 
 def prior_of(**changes):
@@ -30,24 +22,8 @@ def prior_of(**changes):
     return prior
 
 
-def frames_of(count=2, height=24, width=32):
-    generator = torch.Generator().manual_seed(5)
-    shape = (count, 3, height, width)
-    return torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
-
-
-def data_of(figure):
-    text = re.search(r'<script type="application/json" id="data">(.*?)</script', figure.page)[1]
-    return json.loads(text)
-
-
-def unpack(packed):
-    raw = base64.b64decode(packed["base64"])
-    return np.frombuffer(raw, packed["dtype"]).reshape(packed["shape"])
-
-
 def test_page_holds_the_frames_and_their_codes():
-    model, frames = model_of(), frames_of()
+    model, frames = model_of(), frames_of(2)
     data = data_of(explore_prior(model, prior_of(), frames, seed=7))
     start = "data:image/webp;base64,"
     assert data["frames"].startswith(start)
@@ -98,19 +74,19 @@ def test_page_leaves_a_notebook_room_for_the_rest():
 def test_model_and_prior_are_left_as_they_were():
     modules = model_of().train(), prior_of(dropout=0.5).train()
     before = [{k: v.clone() for k, v in module.state_dict().items()} for module in modules]
-    explore_prior(*modules, frames_of())
+    explore_prior(*modules, frames_of(2))
     for module, state in zip(modules, before, strict=True):
         assert module.training
         assert all(torch.equal(value, state[name]) for name, value in module.state_dict().items())
 
 
 def test_same_model_prior_and_frames_give_the_same_page():
-    first, second = (explore_prior(model_of(), prior_of(), frames_of()) for _ in range(2))
+    first, second = (explore_prior(model_of(), prior_of(), frames_of(2)) for _ in range(2))
     assert first._repr_mimebundle_() == second._repr_mimebundle_()
 
 
 def test_bad_input_is_named():
-    model, prior, frames = model_of(), prior_of(), frames_of()
+    model, prior, frames = model_of(), prior_of(), frames_of(2)
     with pytest.raises(TypeError, match="uint8"):
         explore_prior(model, prior, frames.float())
     with pytest.raises(ValueError, match="multiples of 4"):

@@ -125,20 +125,25 @@ def decoder_data(model: VQVAE, *, bits: int = 16) -> dict[str, Any]:
     plain, transposed = (0, 2, 3, 1), (1, 2, 3, 0)
     return {
         "codebook": pack_steps(model.quantizer.codebook.detach().cpu(), bits),
-        "from_codes": _layer(decoder.from_codes, plain, bits),
+        "from_codes": layer_data(decoder.from_codes, plain, bits),
         "residuals": [
-            [_layer(block.conv3x3, plain, bits), _layer(block.conv1x1, plain, bits)]
+            [layer_data(block.conv3x3, plain, bits), layer_data(block.conv1x1, plain, bits)]
             for block in decoder.residuals
         ],
-        "doublings": [_layer(doubling, transposed, bits) for doubling in decoder.doublings],
+        "doublings": [layer_data(doubling, transposed, bits) for doubling in decoder.doublings],
     }
 
 
-def _layer(layer: torch.nn.Module, order: tuple[int, ...], bits: int) -> dict[str, Any]:
-    return {
-        "weight": pack_steps(layer.weight.detach().cpu().permute(order), bits),
-        "bias": pack(layer.bias.detach().cpu()),
-    }
+def layer_data(layer: torch.nn.Module, order: tuple[int, ...], bits: int) -> dict[str, Any]:
+    """A layer's weights in steps, and its bias, where it has one, in float32.
+
+    Args:
+        layer: linear or a convolution.
+        order: of the weights' dimensions in the page; its first becomes the rows.
+        bits: of a weight, 16 or 8.
+    """
+    data = {"weight": pack_steps(layer.weight.detach().cpu().permute(order), bits)}
+    return data if layer.bias is None else data | {"bias": pack(layer.bias.detach().cpu())}
 
 
 def _oklab_to_rgb(lab: np.ndarray) -> np.ndarray:

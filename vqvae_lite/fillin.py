@@ -6,15 +6,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from torch import Tensor, nn
+from torch import Tensor
 
-from vqvae_lite.codemap import code_colors, decoder_data, webp
+from vqvae_lite.codemap import code_colors, decoder_data, layer_data, webp
 from vqvae_lite.images import to_float, to_uint8
 from vqvae_lite.interactive import InteractiveFigure, pack, pack_steps
 from vqvae_lite.model import VQVAE
 from vqvae_lite.pixelcnn import GatedPixelCNN
 from vqvae_lite.plots import bare
 from vqvae_lite.sampling import sample
+
+_BITS = 8  # of a weight in the page
 
 
 @torch.no_grad()
@@ -60,7 +62,7 @@ def explore_prior(
             "frames": webp(frames, lossless=False),
             "codes": pack(codes, "int16"),
             "colors": pack(colors, "uint8"),
-            "decoder": decoder_data(model, bits=8),
+            "decoder": decoder_data(model, bits=_BITS),
             "prior": prior_data(prior),
             "seed": seed,
         },
@@ -87,34 +89,27 @@ def prior_data(prior: GatedPixelCNN) -> dict[str, Any]:
     Args:
         prior: with one codebook, no label and no condition.
     """
-    head = prior.head
+    head, kernel = prior.head, (0, 2, 3, 1)  # kernels as (out, height, width, in)
     return {
         "reach": prior.layers[0].reach,
-        "embedding": _weights(prior.embedding.weight),
+        "embedding": pack_steps(prior.embedding.weight.detach().cpu(), _BITS),
         "layers": [
             {
-                # Kernels as (out, height, width, in), the ones of a single row as (out, width, in).
-                "vertical": _linear(layer.vertical, (0, 2, 3, 1)),
-                "down": _linear(layer.down, (0, 2, 3, 1)),
-                "horizontal": _linear(layer.horizontal, (0, 2, 3, 1)),
-                "out": _linear(layer.out, (0, 2, 3, 1)),
+                "vertical": layer_data(layer.vertical, kernel, _BITS),
+                "down": layer_data(layer.down, kernel, _BITS),
+                "horizontal": layer_data(layer.horizontal, kernel, _BITS),
+                "out": layer_data(layer.out, kernel, _BITS),
             }
             for layer in prior.layers
         ],
         "head": [
-            _linear(head.hidden, (0, 1)),
-            {"weight": _weights(head.weight[0].T), "bias": pack(head.bias[0, 0].detach().cpu())},
+            layer_data(head.hidden, (0, 1), _BITS),
+            {
+                "weight": pack_steps(head.weight[0].T.detach().cpu(), _BITS),
+                "bias": pack(head.bias[0, 0].detach().cpu()),
+            },
         ],
     }
-
-
-def _linear(layer: nn.Module, order: tuple[int, ...]) -> dict[str, Any]:
-    data = {"weight": _weights(layer.weight.permute(order))}
-    return data if layer.bias is None else data | {"bias": pack(layer.bias.detach().cpu())}
-
-
-def _weights(weight: Tensor) -> dict[str, Any]:
-    return pack_steps(weight.detach().cpu(), bits=8)
 
 
 def _check_prior(prior: GatedPixelCNN, model: VQVAE) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from vqvae_lite.mapcoder import Latents, MapConfig, MapDecoder, MapEncoder
 from vqvae_lite.networks import check_positive_int
-from vqvae_lite.vae import kl_of_each, split_posterior
+from vqvae_lite.vae import kl_of_each, shift_noise, split_posterior
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class PixelVAE(nn.Module):
             TypeError, ValueError: as `posterior`.
         """
         mean, log_variance = self.posterior(maps)
-        z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+        z = shift_noise(mean, log_variance, torch.randn_like(mean))
         nats = -self.decoder(maps, z[..., None]).mean()
         kl = kl_of_each(mean, log_variance).mean(0)
         if self.training and self.config.warmup_steps:
@@ -116,5 +116,5 @@ class PixelVAE(nn.Module):
         """
         mean, log_variance = self.posterior(maps)
         noise = torch.randn(mean.shape, generator=generator).to(mean)
-        z = mean + (0.5 * log_variance).exp() * noise
+        z = shift_noise(mean, log_variance, noise)
         return Latents(z[..., None], kl_of_each(mean, log_variance).sum(1))

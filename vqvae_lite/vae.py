@@ -101,7 +101,7 @@ class VAE(nn.Module):
                 are not 8-bit.
         """
         mean, log_variance = self.posterior(x)
-        z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+        z = shift_noise(mean, log_variance, torch.randn_like(mean))
         reconstruction = self.decoder(z)
         nats = -self.likelihood(reconstruction).log_prob(exact_uint8(x)).mean()
         kl = gaussian_kl(mean, log_variance).mean() / x[0].numel()
@@ -139,7 +139,7 @@ class VAE(nn.Module):
         nats, log_ratio = [], []
         for index in range(noise.shape[1]):
             epsilon = noise[:, index]
-            z = mean + (0.5 * log_variance).exp() * epsilon
+            z = shift_noise(mean, log_variance, epsilon)
             nats.append(negative_log_likelihood(self.likelihood, self.decoder(z), images))
             # log p(z) - log q(z | x): the constants of the two normal densities cancel.
             ratio = 0.5 * (epsilon.square() + log_variance - z.square())
@@ -160,6 +160,11 @@ def split_posterior(parameters: Tensor) -> tuple[Tensor, Tensor]:
     mean, log_variance = parameters.float().chunk(2, dim=1)
     # Beyond these a step of the optimizer could overflow exp; no posterior comes near them.
     return mean, log_variance.clamp(-20, 10)
+
+
+def shift_noise(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
+    """A draw from N(mean, variance), made of standard normal noise; all of one shape."""
+    return mean + (0.5 * log_variance).exp() * noise
 
 
 def kl_of_each(mean: Tensor, log_variance: Tensor) -> Tensor:
