@@ -153,13 +153,13 @@ def test_importing_the_package_changes_nothing():
 
 # The stations of the flow, in order; modules of one station may import each other.
 STATIONS = [
-    {"images", "maze", "sound", "speech"},
-    {"networks"},
+    {"images", "maze", "mulaw", "sound", "speech"},
+    {"networks", "sounddata"},
     {"codebook", "quantizer"},
     {"likelihoods"},
     {"autoencoder", "model", "vae", "vimco", "pixelcnn"},
     {"mapcoder", "pixelvae", "pixelvqvae"},
-    {"latentuse", "sampling"},
+    {"latentuse", "sampling", "soundmodel", "wavenet"},
     {"metrics", "distributed"},
     {"checkpoints", "codefile", "encoding"},
     {"bits", "evaluation", "training"},

@@ -26,8 +26,10 @@ from vqvae_lite.model import VQVAE, ModelConfig
 from vqvae_lite.pixelcnn import GatedPixelCNN, PixelCNNConfig
 from vqvae_lite.pixelvae import PixelVAE, PixelVAEConfig
 from vqvae_lite.pixelvqvae import PixelVQVAE, PixelVQVAEConfig
+from vqvae_lite.soundmodel import SoundConfig, SoundVQVAE
 from vqvae_lite.vae import VAE, VAEConfig
 from vqvae_lite.vimco import VIMCO, VIMCOConfig
+from vqvae_lite.wavenet import WaveNet, WaveNetConfig
 
 # What a checkpoint can hold: the name in its configuration, the settings, the module.
 MODELS = {
@@ -38,6 +40,8 @@ MODELS = {
     "pixelcnn": (PixelCNNConfig, GatedPixelCNN),
     "pixelvae": (PixelVAEConfig, PixelVAE),
     "pixelvqvae": (PixelVQVAEConfig, PixelVQVAE),
+    "soundvqvae": (SoundConfig, SoundVQVAE),
+    "wavenet": (WaveNetConfig, WaveNet),
 }
 FORMAT = "vqvae-lite checkpoint 1"
 _STEP_NAME = re.compile(r"step-(\d{8,})")

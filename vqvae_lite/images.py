@@ -249,9 +249,9 @@ def load_cifar10(split: str, root: str | Path | None = None, download: bool = Tr
     return TensorImages(images)
 
 
-def stack_images(batch: torch.Tensor | list[torch.Tensor]) -> torch.Tensor:
+def stack_images(batch: torch.Tensor | tuple | list[torch.Tensor]) -> torch.Tensor | tuple:
     """What a `DataLoader` collates with: the data sets here give whole batches already."""
-    return batch if isinstance(batch, torch.Tensor) else torch.stack(batch)
+    return torch.stack(batch) if isinstance(batch, list) else batch
 
 
 def check_uint8(images: torch.Tensor) -> None:

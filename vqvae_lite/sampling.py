@@ -63,12 +63,7 @@ def sample(
         raise ValueError(f"shape must be a height and a width, got {shape!r}")
     height, width = shape
     check_positive_int(height=height, width=width, batch=batch)
-    if not 0 < temperature < math.inf:
-        raise ValueError(f"temperature must be finite and above 0, got {temperature}")
-    if top_k is not None:
-        check_positive_int(top_k=top_k)
-        if top_k > config.num_codes:
-            raise ValueError(f"top_k must be at most {config.num_codes}, the codes; got {top_k}")
+    check_sharpness(temperature, top_k, config.num_codes)
     check_conditions(config, label, condition, (batch, height, width))
     if not all(parameter.isfinite().all() for parameter in model.parameters()):
         raise ValueError("model must have finite weights, got NaN or Inf in them")
@@ -83,7 +78,7 @@ def sample(
     bar = tqdm(total=sum(rows) * width, unit="position", disable=not progress)
     with bar, torch.autocast(device.type, enabled=False):
         for place, logits in _walk(model, codes, label, condition, rows):
-            drawn = _draw(logits, temperature, top_k, generator)
+            drawn = draw(logits, temperature, top_k, generator)
             codes[place] = torch.where(codes[place] < 0, drawn, codes[place])
             bar.update(place[-1] + 1 == config.num_codebooks)
     return codes.movedim(-1, 1).contiguous() if config.num_codebooks > 1 else codes[..., 0]
@@ -121,10 +116,20 @@ def cached_logits(
     return result if model.config.num_codebooks > 1 else result[:, 0]
 
 
-def _draw(
+def check_sharpness(temperature: float, top_k: int | None, num_codes: int) -> None:
+    """Raises TypeError or ValueError unless samples of K codes can be drawn with these settings."""
+    if not 0 < temperature < math.inf:
+        raise ValueError(f"temperature must be finite and above 0, got {temperature}")
+    if top_k is not None:
+        check_positive_int(top_k=top_k)
+        if top_k > num_codes:
+            raise ValueError(f"top_k must be at most {num_codes}, the codes; got {top_k}")
+
+
+def draw(
     logits: Tensor, temperature: float, top_k: int | None, generator: torch.Generator
 ) -> Tensor:
-    """One code for each row of logits (B, K): (B,)."""
+    """One code for each row of logits (B, K): int64 (B,). The arguments are those of `sample`."""
     candidates = None
     if top_k is not None:
         logits, candidates = logits.topk(top_k)

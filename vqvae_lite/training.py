@@ -100,13 +100,15 @@ def train(
     Args:
         model: moved to the device; left in training mode. Its output is a named tuple with the
             scalar "loss"; its other scalars, and its "codes" where it has some, are recorded too.
-        images: a data set of tensors of one shape, for most models uint8 (C, H, W) images.
+        images: a data set of tensors of one shape, for most models uint8 (C, H, W) images, or of
+            named tuples of tensors, given batch by batch through `__getitems__`.
         config: see `TrainingConfig`.
         place: of this process, from `distributed.processes`.
         run: the folder for checkpoints; None keeps none.
         details: JSON to store in each checkpoint.
         resume: the checkpoint that `model` came from, to go on from its step.
-        prepare: makes a batch of the data set, on the device, into what the model takes.
+        prepare: makes a batch of the data set, on the device, into what the model takes: a tensor,
+            or a tuple of its arguments.
         progress: whether to show a bar with the time left.
 
     Returns:
@@ -158,10 +160,10 @@ def train(
     with bar, torch.random.fork_rng(gpus):
         for step, batch in enumerate(batches, first + 1):
             torch.manual_seed(_seed_of_step(config.seed, step, place.rank))
-            x = prepare(batch.to(place.device, non_blocking=True))
+            x = prepare(_move(batch, place.device))
             try:
                 with autocast:
-                    out = forward(x)
+                    out = forward(*x) if isinstance(x, tuple) else forward(x)
             except ValueError as error:
                 raise TrainingError(f"step {step}: {error}") from error
             loss = out.loss.item()
@@ -244,7 +246,8 @@ class _Window:
         values = torch.stack([value.detach().double() for value in scalars.values()])
         self.sums = self.sums + values.cpu()
         if "codes" in out._fields:
-            self.usage = self.usage or CodeUsage(self.config.num_codes, self.config.num_codebooks)
+            num_codebooks = getattr(self.config, "num_codebooks", 1)
+            self.usage = self.usage or CodeUsage(self.config.num_codes, num_codebooks)
             self.usage.update(out.codes)
 
     def close(self, step: int) -> Record:
@@ -253,6 +256,13 @@ class _Window:
             means["perplexity"] = self.usage.perplexity
         self._clear()
         return Record(step, means)
+
+
+def _move(batch: Tensor | tuple[Tensor, ...], device: torch.device) -> Tensor | tuple[Tensor, ...]:
+    """A batch, or each of the tensors that it is made of, on the device."""
+    if isinstance(batch, Tensor):
+        return batch.to(device, non_blocking=True)
+    return type(batch)(*(part.to(device, non_blocking=True) for part in batch))
 
 
 def _seed_of_step(seed: int, step: int, rank: int) -> int:
