@@ -73,13 +73,13 @@ def read_sound(path: str | Path, rate: int = RATE) -> torch.Tensor:
         samples, own_rate = soundfile.read(path, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise ValueError(f"{path} cannot be read as sound: {error}") from error
-    if not len(samples):
-        raise ValueError(f"{path} holds no sound: it has no samples")
     if not np.isfinite(samples).all():
         raise ValueError(f"{path} holds NaN or Inf among its samples")
     wave = samples.mean(axis=1)
     if own_rate != rate:
         wave = soxr.resample(wave, own_rate, rate)
+    if not len(wave):
+        raise ValueError(f"{path} holds no sound: {len(samples)} samples at {own_rate} a second")
     return torch.from_numpy(wave).clamp_(-1, 1)  # the filter overshoots at a full-scale edge
 
 
