@@ -1,4 +1,4 @@
-"""What the tests of interactive pages share: a small model, frames, and what a page holds."""
+"""What the tests of interactive pages share: a small model, frames, sentences, a page's data."""
 
 import base64
 import json
@@ -8,6 +8,9 @@ import numpy as np
 import torch
 
 from vqvae_lite.model import VQVAE, ModelConfig
+from vqvae_lite.sound import Phone, Utterance
+from vqvae_lite.speech import PHONES
+from vqvae_lite.voices import VoicedClip
 
 
 def model_of(**changes):
@@ -30,3 +33,35 @@ def data_of(figure):
 def unpack(packed):
     raw = base64.b64decode(packed["base64"])
     return np.frombuffer(raw, packed["dtype"]).reshape(packed["shape"])
+
+
+def phone_counts_of(num_codes=12):
+    """How often each code stood in each phone: a few phones a code, and none for the last."""
+    counts = torch.zeros(num_codes, len(PHONES), dtype=torch.int64)
+    for k in range(num_codes - 1):
+        counts[k, 3 * k] = 60
+        counts[k, 3 * k + 1] = 30 + k
+        counts[k, 3 * k + 2] = 10
+        counts[k, PHONES.index("pau")] += 5
+    return counts
+
+
+def clips_of(lengths=(100, 40, 70)):
+    """Sentences of so many codes of 64 samples by ann, bob and cid, each a tone in each voice."""
+    generator = torch.Generator().manual_seed(7)
+    clips = []
+    for c, (name, length) in enumerate(zip(("one", "two", "six"), lengths, strict=True)):
+        places = torch.arange(length)
+        codes = torch.randint(12, (length,), generator=generator)
+        codes = torch.where(places % 3 > 0, codes[places // 9 * 9], codes)  # some runs, some alone
+        time = torch.arange(length * 64) / 16000
+        waves = [
+            0.5 * (2 * torch.pi * 100 * (v + 2 * c + 2) * time * (1 + time)).sin() for v in range(4)
+        ]
+        end = length * 64 / 16000
+        phones = (Phone(0.0, 0.07, "pau"), Phone(0.07, 0.11, "s"), Phone(0.11, round(end, 4), "iy"))
+        speakers = ("ann", "bob", "cid")
+        text = f"Sentence {name}, <b>said</b>."
+        utterance = Utterance(name, speakers[c], waves[3], text, phones)
+        clips.append(VoicedClip(utterance, codes, dict(zip(speakers, waves, strict=False))))
+    return clips

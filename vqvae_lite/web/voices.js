@@ -291,7 +291,12 @@
       el("span", { class: "swatch", style: `background: rgb(${kind.color.join(" ")})` }), " ", kind.name))),
     el("p", { class: "note", id: "keys" }, "Keys on the codes: arrows move, with Shift by ten; Enter plays a stretch around the code, " +
       "E one around each of its places, Space the sentence; N and P lead to its next and previous place."));
-  new ResizeObserver(() => request(true)).observe(VQ.root);
+  let wide = 0;
+  new ResizeObserver(() => {
+    if (zoom.width() !== wide) show(cursor);
+    wide = zoom.width();
+    request(true);
+  }).observe(VQ.root);
   VQ.onTheme(() => request(true));
   show(cursor);
   take(ORIGINAL);
