@@ -191,7 +191,7 @@ def test_pointing_tells_the_code_its_phones_and_its_places(explore):
         share = 100 * counts.max() / counts.sum()
         assert explorer.text(".meter >> nth=0").split() == [names[0], f"{share:.0f}", "%"]
     before = explorer.do(explorer.page.mouse.move, 5, 5)
-    assert before["place"] == 50 == len(CODES[0]) // 2
+    assert before["place"] == 33 == len(CODES[0]) // 3
 
 
 def test_a_code_that_was_never_counted_has_no_phones(explore):

@@ -34,8 +34,8 @@ KINDS = {
 _GREY = "#8A9099"
 _NAMED = 3  # phones that the page names for a code
 
-# Of MP3: with a variable bit rate at this level speech at 16 kHz takes some 30 kbit/s. The noise
-# lies 24 to 31 dB below the voices of chapter 7, where 16 kbit/s are lost above 6 kHz.
+# Of MP3: at this level speech takes some 30 kbit/s at 16 kHz and 20 at 8 kHz, with a noise 24 to
+# 31 dB below it.
 _COMPRESSION = 0.7
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _TICK, _TICK_AT = 0.2, 0.1  # seconds: of the sound by which the page finds a decoder's delay

@@ -18,7 +18,7 @@
   }));
 
   // ---- what the reader has chosen ----
-  let clip = 0, cursor = clips[0].codes.length >> 1, hover = null, first = 0;
+  let clip = 0, cursor = Math.floor(clips[0].codes.length / 3), hover = null, first = 0;
   let voice = ORIGINAL, waves = null, broken = false, heard = "nothing";
 
   const number = (n) => n.toLocaleString("en");
@@ -112,7 +112,7 @@
   const visible = () => Math.min(codes().length, zoom.room());
   const bound = (f) => Math.min(codes().length - visible(), Math.max(0, Math.round(f)));
   function show(i) {
-    if (i < first || i >= first + visible()) first = i - visible() / 2;
+    if (i < first || i >= first + visible()) first = i - visible() / 3;
     first = bound(first);
   }
   function told() {
