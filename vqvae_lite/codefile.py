@@ -67,7 +67,6 @@ def write_codes(path: str | Path, file: CodeFile) -> int:
     Returns:
         Its size in bytes: the packed codes plus a few hundred for names and shape.
     """
-    path = Path(path)
     header = {
         "format": FORMAT,
         "shape": list(file.codes.shape),
@@ -75,12 +74,7 @@ def write_codes(path: str | Path, file: CodeFile) -> int:
         "names": file.names,
         "model": file.model,
     }
-    partial = path.with_name(f".{path.name}.partial")
-    with zipfile.ZipFile(partial, "w") as archive:
-        archive.writestr("codes.bin", pack_codes(file.codes, file.num_codes).tobytes())
-        archive.writestr("header.json", json.dumps(header), zipfile.ZIP_DEFLATED)
-    partial.replace(path)
-    return path.stat().st_size
+    return write_packed(path, header, pack_codes(file.codes, file.num_codes))
 
 
 def read_codes(path: str | Path) -> CodeFile:
@@ -88,7 +82,44 @@ def read_codes(path: str | Path) -> CodeFile:
 
     Raises:
         FileNotFoundError: there is none.
-        ValueError: it is truncated, or no file of codes.
+        ValueError: it is truncated, or no file of codes of images.
+    """
+    header, packed = read_packed(path, FORMAT)
+    try:
+        shape, num_codes = header["shape"], header["num_codes"]
+        codes = unpack_codes(packed, math.prod(shape), num_codes).view(shape)
+        if len(header["names"]) != len(codes):
+            raise ValueError(f"{len(header['names'])} names for {len(codes)} images")
+        return CodeFile(codes, num_codes, header["names"], header["model"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is truncated or not a file of codes: {error}") from error
+
+
+def write_packed(path: str | Path, header: dict, packed: np.ndarray) -> int:
+    """Writes a header and packed codes through a rename, so that the file is whole or absent.
+
+    Returns:
+        Its size in bytes.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.partial")
+    with zipfile.ZipFile(partial, "w") as archive:
+        archive.writestr("codes.bin", packed.tobytes())
+        archive.writestr("header.json", json.dumps(header), zipfile.ZIP_DEFLATED)
+    partial.replace(path)
+    return path.stat().st_size
+
+
+def read_packed(path: str | Path, expected: str | None = None) -> tuple[dict, np.ndarray]:
+    """The header and the packed codes, uint8, of a file of codes.
+
+    Args:
+        path: the file.
+        expected: the format that the header must name; None for any.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is truncated, no file of codes, or of another format.
     """
     path = Path(path)
     if not path.is_file():
@@ -97,15 +128,12 @@ def read_codes(path: str | Path) -> CodeFile:
         with zipfile.ZipFile(path) as archive:
             header = json.loads(archive.read("header.json"))
             packed = np.frombuffer(archive.read("codes.bin"), np.uint8)
-        if header["format"] != FORMAT:
-            raise ValueError(f"expected the format {FORMAT!r}, got {header['format']!r}")
-        shape, num_codes = header["shape"], header["num_codes"]
-        codes = unpack_codes(packed, math.prod(shape), num_codes).view(shape)
-        if len(header["names"]) != len(codes):
-            raise ValueError(f"{len(header['names'])} names for {len(codes)} images")
-        return CodeFile(codes, num_codes, header["names"], header["model"])
+        given = header["format"]
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is truncated or not a file of codes: {error}") from error
+    if expected not in (None, given):
+        raise ValueError(f"{path}: expected the format {expected!r}, got {given!r}")
+    return header, packed
 
 
 def _bits(num_codes: int) -> int:

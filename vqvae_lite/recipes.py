@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from torch.utils.data import Dataset
 
@@ -178,11 +178,12 @@ def load_images(recipe: Recipe, split: str) -> Dataset:
 
 
 def with_setting(recipe: Any, setting: str) -> Any:
-    """A recipe with another value for one field of its model, of its training, or its size.
+    """A recipe with another value for one field of its model, of its training, or of its own.
 
     Args:
-        recipe: a dataclass with `model` and `training`, such as `Recipe`.
-        setting: NAME=VALUE.
+        recipe: a dataclass with `model` and `training`, such as `Recipe`. Of its own fields those
+            can be set that hold a number, such as `size`, or a tuple.
+        setting: NAME=VALUE; a tuple's values stand between commas.
 
     Raises:
         ValueError: there is no such field, or the value is of another type.
@@ -193,14 +194,18 @@ def with_setting(recipe: Any, setting: str) -> Any:
         for owner in ("model", "training")
         for field in fields(getattr(recipe, owner))
     }
-    own = ["size"] if hasattr(recipe, "size") else []
+    own = {
+        field.name: field.type
+        for field in fields(recipe)
+        if field.type is int or get_origin(field.type) is tuple
+    }
     if not equals or key not in [*owners, *own]:
         raise ValueError(
             f"unknown setting {setting!r}: expected NAME=VALUE with one of "
             f"{', '.join([*owners, *own])}"
         )
     if key in own:
-        return replace(recipe, size=_parse(key, text, int))
+        return replace(recipe, **{key: _parse(key, text, own[key])})
     owner, kind = owners[key]
     part = replace(getattr(recipe, owner), **{key: _parse(key, text, kind)})
     return replace(recipe, **{owner: part})
@@ -208,12 +213,16 @@ def with_setting(recipe: Any, setting: str) -> Any:
 
 def _parse(key: str, text: str, kind: type) -> object:
     optional = kind in (float | None, str | None, int | None)
+    several = get_origin(kind) is tuple
+    single = get_args(kind)[0] if optional or several else kind
     if optional and text.lower() == "none":
         return None
     try:
-        if kind is bool:
+        if single is bool:
             return {"true": True, "false": False}[text.lower()]
-        return get_args(kind)[0](text) if optional else kind(text)
+        return tuple(single(part) for part in text.split(",")) if several else single(text)
     except (KeyError, ValueError):
-        expected = f"{get_args(kind)[0].__name__} or none" if optional else kind.__name__
-        raise ValueError(f"setting {key!r} expects {expected}, got {text!r}") from None
+        ending = " or none" if optional else " values, commas between them" if several else ""
+        raise ValueError(
+            f"setting {key!r} expects {single.__name__}{ending}, got {text!r}"
+        ) from None

@@ -100,11 +100,7 @@ def write_sound(
         TypeError: `wave` is no floating-point tensor, or `rate` no int.
     """
     path = Path(path).expanduser()
-    if path.suffix.lower() not in _FORMATS:
-        raise ValueError(f"path must end in {', '.join(_FORMATS)}; got {path.name!r}")
-    _check_rate(rate)
-    if path.suffix.lower() == ".opus" and rate not in _OPUS_RATES:
-        raise ValueError(f"rate of an .opus file must be one of {_OPUS_RATES}; got {rate}")
+    check_target(path, rate)
     _check_wave(wave)
     if compression is not None and not 0 <= compression <= 1:
         raise ValueError(f"compression must be in [0, 1]; got {compression}")
@@ -115,6 +111,16 @@ def write_sound(
     ) as file:
         for start in range(0, len(samples), _BLOCK):
             file.write(samples[start : start + _BLOCK])
+
+
+def check_target(path: str | Path, rate: int) -> None:
+    """Raises TypeError or ValueError unless `write_sound` can write at this rate to this suffix."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in _FORMATS:
+        raise ValueError(f"path must end in {', '.join(_FORMATS)}; got {Path(path).name!r}")
+    _check_rate(rate)
+    if suffix == ".opus" and rate not in _OPUS_RATES:
+        raise ValueError(f"rate of an .opus file must be one of {_OPUS_RATES}; got {rate}")
 
 
 def read_folder(

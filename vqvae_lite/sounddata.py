@@ -1,4 +1,4 @@
-"""Sound to train on: windows of one length out of recordings of many, each with its speaker."""
+"""Sound to train on: windows of one length out of what many say, as levels or as codes."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -24,11 +24,65 @@ class Sound(NamedTuple):
     speaker: Tensor
 
 
-class SoundWindows(Dataset):
-    """Windows out of all that each speaker says, one utterance after another.
+class SpokenCodes(NamedTuple):
+    """A batch of rows of codes.
+
+    Attributes:
+        codes: int64 (B, n).
+        speaker: int64 (B,), whose speech they stand for.
+    """
+
+    codes: Tensor
+    speaker: Tensor
+
+
+class Windows(Dataset):
+    """Windows out of long rows, one row for each speaker.
 
     Each window is twice as long as a model sees at once: `crop` then begins anywhere in its first
-    half. The windows begin `length` samples apart, so every sample is as likely as another.
+    half. The windows begin `length` apart, so every place is as likely as another.
+
+    Args:
+        rows: (T,) each, of one dtype; one that is shorter than a window gives none.
+        length: that a model sees at once.
+        kind: of batch, `Sound` or `SpokenCodes`.
+
+    Raises:
+        TypeError: `length` is no int.
+        ValueError: it is below 1, or no row is as long as a window.
+    """
+
+    def __init__(self, rows: Sequence[Tensor], length: int, kind: type[Sound | SpokenCodes]):
+        check_positive_int(length=length)
+        self.rows, self.length, self.kind = rows, length, kind
+        self.windows = [
+            (speaker, start)
+            for speaker, row in enumerate(rows)
+            for start in range(0, len(row) - 2 * length + 1, length)
+        ]
+        if not self.windows:
+            longest = max((len(row) for row in rows), default=0)
+            unit = "samples" if kind is Sound else "codes"
+            raise ValueError(
+                f"the utterances must give a window of {2 * length} {unit}: nobody says more "
+                f"than {longest}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def __getitem__(self, index: int) -> Sound | SpokenCodes:
+        values, speaker = self.__getitems__([index])
+        return self.kind(values[0], speaker[0])
+
+    def __getitems__(self, indices: Sequence[int]) -> Sound | SpokenCodes:
+        chosen = [self.windows[index] for index in indices]
+        values = [self.rows[speaker][start : start + 2 * self.length] for speaker, start in chosen]
+        return self.kind(torch.stack(values), torch.tensor([speaker for speaker, _ in chosen]))
+
+
+class SoundWindows(Windows):
+    """Windows out of all that each speaker says, one utterance after another: see `Windows`.
 
     Args:
         utterances: at one rate.
@@ -42,46 +96,25 @@ class SoundWindows(Dataset):
     """
 
     def __init__(self, utterances: Sequence[Utterance], speakers: Sequence[str], length: int):
-        check_positive_int(length=length)
         strangers = {utterance.speaker for utterance in utterances} - set(speakers)
         if strangers:
             raise ValueError(
                 f"speakers must name every speaker, got {list(speakers)}: {sorted(strangers)} "
                 "also speak"
             )
-        self.length = length
-        self.levels, self.windows = [], []
-        for speaker, name in enumerate(speakers):
-            waves = [utterance.wave for utterance in utterances if utterance.speaker == name]
-            levels = to_levels(torch.cat(waves)) if waves else torch.empty(0, dtype=torch.uint8)
-            self.levels.append(levels)
-            starts = range(0, len(levels) - 2 * length + 1, length)
-            self.windows += [(speaker, start) for start in starts]
-        if not self.windows:
-            longest = max((len(levels) for levels in self.levels), default=0)
-            raise ValueError(
-                f"the utterances must give a window of {2 * length} samples: nobody says more "
-                f"than {longest}"
-            )
-
-    def __len__(self) -> int:
-        return len(self.windows)
-
-    def __getitem__(self, index: int) -> Sound:
-        sound = self.__getitems__([index])
-        return Sound(sound.levels[0], sound.speaker[0])
-
-    def __getitems__(self, indices: Sequence[int]) -> Sound:
-        chosen = [self.windows[index] for index in indices]
-        levels = [
-            self.levels[speaker][start : start + 2 * self.length] for speaker, start in chosen
+        waves = [
+            [utterance.wave for utterance in utterances if utterance.speaker == name]
+            for name in speakers
         ]
-        return Sound(torch.stack(levels), torch.tensor([speaker for speaker, _ in chosen]))
+        silent = torch.empty(0, dtype=torch.uint8)
+        rows = [to_levels(torch.cat(said)) if said else silent for said in waves]
+        super().__init__(rows, length, Sound)
 
 
-def crop(sound: Sound) -> Sound:
+def crop(batch: Sound | SpokenCodes) -> Sound | SpokenCodes:
     """Half of each window, from a place in its first half that torch's generator draws."""
-    length = sound.levels.shape[1] // 2
-    starts = torch.randint(length, (len(sound.levels), 1), device=sound.levels.device)
-    places = starts + torch.arange(length, device=sound.levels.device)
-    return Sound(sound.levels.gather(1, places), sound.speaker)
+    values, speaker = batch
+    length = values.shape[1] // 2
+    starts = torch.randint(length, (len(values), 1), device=values.device)
+    places = starts + torch.arange(length, device=values.device)
+    return type(batch)(values.gather(1, places), speaker)
