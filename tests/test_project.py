@@ -161,11 +161,11 @@ STATIONS = [
     {"mapcoder", "pixelvae", "pixelvqvae"},
     {"latentuse", "sampling", "soundmodel", "wavenet"},
     {"metrics", "distributed"},
-    {"checkpoints", "codefile", "encoding"},
-    {"bits", "evaluation", "training"},
-    {"recipes"},
-    {"priors"},
-    {"cli", "codecommands"},
+    {"checkpoints", "codefile", "encoding", "soundcodefile", "soundcoding"},
+    {"bits", "evaluation", "soundevaluation", "training"},
+    {"recipes", "soundrecipes"},
+    {"priors", "soundpriors"},
+    {"cli", "imagecommands", "runfiles", "soundcommands"},
 ]
 
 

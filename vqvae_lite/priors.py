@@ -18,7 +18,9 @@ from vqvae_lite.encoding import CodeMaps, encode_images
 from vqvae_lite.model import VQVAE
 from vqvae_lite.pixelcnn import GatedPixelCNN, PixelCNNConfig
 from vqvae_lite.recipes import PROFILES, recipe_of, training_images, with_setting
+from vqvae_lite.soundmodel import SoundVQVAE
 from vqvae_lite.training import TrainingConfig, train
+from vqvae_lite.wavenet import WaveNet
 
 _MODELS = {
     "quick": PixelCNNConfig(width=64, num_layers=8),
@@ -123,7 +125,7 @@ def train_prior(
     )
 
 
-def load_prior(path: str | Path, vqvae: VQVAE) -> Checkpoint:
+def load_prior(path: str | Path, vqvae: VQVAE | SoundVQVAE) -> Checkpoint:
     """A prior's checkpoint, which must be one for this model's codes.
 
     Raises:
@@ -134,9 +136,9 @@ def load_prior(path: str | Path, vqvae: VQVAE) -> Checkpoint:
     return checkpoint
 
 
-def check_codes_of(prior: Checkpoint, vqvae: VQVAE) -> None:
+def check_codes_of(prior: Checkpoint, vqvae: VQVAE | SoundVQVAE) -> None:
     """Raises CheckpointError unless a checkpoint is a prior over this model's codes."""
-    if not isinstance(prior.model, GatedPixelCNN) or "codes_of" not in prior.config:
+    if not isinstance(prior.model, GatedPixelCNN | WaveNet) or "codes_of" not in prior.config:
         kind = type(prior.model).__name__
         raise CheckpointError(f"{prior.path} holds a {kind} that is no prior over codes")
     if prior.config["codes_of"] != fingerprint(vqvae):

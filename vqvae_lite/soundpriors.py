@@ -1,0 +1,186 @@
+"""A WaveNet prior over the codes of a trained `SoundVQVAE`: unconditional speech (section 4.3)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from vqvae_lite.checkpoints import Checkpoint, fingerprint, new_model
+from vqvae_lite.distributed import Place
+from vqvae_lite.networks import check_positive_int
+from vqvae_lite.priors import check_codes_of
+from vqvae_lite.recipes import PROFILES, with_setting
+from vqvae_lite.sound import Utterance
+from vqvae_lite.soundcoding import encode_wave
+from vqvae_lite.sounddata import SpokenCodes, Windows, crop
+from vqvae_lite.soundmodel import SoundVQVAE
+from vqvae_lite.soundrecipes import load_utterances, sound_recipe_of
+from vqvae_lite.training import TrainingConfig, train
+from vqvae_lite.wavenet import WaveNetConfig
+
+
+@dataclass(frozen=True)
+class SoundPriorRecipe:
+    """All that the training of a prior over codes of sound is made from.
+
+    Attributes:
+        profile: "quick" or "paper".
+        window: codes that the model sees at once.
+        model: see `WaveNetConfig`; its codes are the VQ-VAE's. With `num_classes`, the number of
+            the VQ-VAE's speakers, it is a prior for each of them; by default one for all.
+        training: see `TrainingConfig`.
+        codes_of: fingerprint of the VQ-VAE.
+    """
+
+    profile: str
+    window: int
+    model: WaveNetConfig
+    training: TrainingConfig
+    codes_of: str
+
+
+# A step of the quick WaveNet sees the 127 codes before it, of the paper's the 1534: at 250 codes a
+# second half a second, and 6 seconds.
+_QUICK = SoundPriorRecipe(
+    profile="quick",
+    window=256,
+    model=WaveNetConfig(num_cycles=2, layers_per_cycle=6, dropout=0.1),
+    training=TrainingConfig(steps=400, batch_size=16, learning_rate=1e-3, checkpoint_every=100),
+    codes_of="",
+)
+_PAPER = SoundPriorRecipe(
+    profile="paper",
+    window=2048,
+    model=WaveNetConfig(width=128, skip_width=256, num_cycles=3, layers_per_cycle=9, dropout=0.1),
+    training=TrainingConfig(steps=100_000, batch_size=64, learning_rate=3e-4),
+    codes_of="",
+)
+
+
+def get_sound_prior_recipe(
+    vqvae: SoundVQVAE, profile: str, settings: Iterable[str] = ()
+) -> SoundPriorRecipe:
+    """The recipe for a prior over the codes of a model of sound.
+
+    Args:
+        vqvae: the trained model.
+        profile: "quick" or "paper".
+        settings: such as "steps=1000", "width=128" or "window=500": any field of
+            `WaveNetConfig` or of `TrainingConfig`, or "window".
+
+    Raises:
+        ValueError: for an unknown profile or setting, or one that does not fit the VQ-VAE.
+    """
+    if profile not in PROFILES:
+        raise ValueError(f"profile must be one of {PROFILES}, got {profile!r}")
+    recipe = _QUICK if profile == "quick" else _PAPER
+    num_codes, num_speakers = vqvae.config.num_codes, vqvae.config.num_speakers
+    model = replace(recipe.model, num_codes=num_codes)
+    recipe = replace(recipe, model=model, codes_of=fingerprint(vqvae))
+    for setting in settings:
+        recipe = with_setting(recipe, setting)
+    check_positive_int(window=recipe.window)
+    for name, allowed in [
+        ("num_codes", [num_codes]),
+        ("num_classes", [None, num_speakers]),
+        ("condition_channels", [None]),
+    ]:
+        value = getattr(recipe.model, name)
+        if value not in allowed:
+            expected = " or ".join(str(value).lower() for value in allowed)
+            raise ValueError(f"{name} must be {expected} to fit the VQ-VAE, got {value}")
+    return recipe
+
+
+def train_sound_prior(
+    run: str | Path,
+    vqvae: Checkpoint,
+    recipe: SoundPriorRecipe,
+    place: Place,
+    resume: Checkpoint | None = None,
+) -> None:
+    """Encodes the speech that the VQ-VAE was trained on, once, and trains a prior on the codes.
+
+    Args:
+        run: the folder for the checkpoints.
+        vqvae: with the recipe that it was trained by.
+        recipe: from `get_sound_prior_recipe`.
+        place: of this process.
+        resume: the run's last checkpoint, to go on from.
+
+    Raises:
+        CheckpointError: the VQ-VAE has no recipe, or the run belongs to another one.
+        ValueError, TrainingError: as `train`.
+    """
+    if resume is not None:
+        check_codes_of(resume, vqvae.model)
+        if resume.model.config != recipe.model:
+            raise ValueError(
+                f"{resume.path} has {resume.model.config}; it cannot go on as {recipe.model}"
+            )
+        model = resume.model
+    else:
+        model = new_model("wavenet", recipe.model, recipe.training.seed)
+    data = sound_recipe_of(vqvae)
+    utterances = load_utterances(data)
+    codes = encode_utterances(vqvae.model.to(place.device), utterances, place.rank == 0)
+    train(
+        model,
+        code_windows(utterances, codes, data.speakers, recipe.window),
+        recipe.training,
+        place=place,
+        run=run,
+        details={
+            "codes_of": recipe.codes_of,
+            "profile": recipe.profile,
+            "window": recipe.window,
+            "training": asdict(recipe.training),
+        },
+        resume=resume,
+        prepare=for_each_speaker if recipe.model.num_classes else for_all_speakers,
+    )
+
+
+def encode_utterances(
+    model: SoundVQVAE, utterances: Sequence[Utterance], progress: bool = False
+) -> list[Tensor]:
+    """The codes of each utterance by itself, in their order: int64 (n,) each, on the CPU."""
+    return [
+        encode_wave(model, utterance.wave)
+        for utterance in tqdm(utterances, unit="utterance", disable=not progress)
+    ]
+
+
+def code_windows(
+    utterances: Sequence[Utterance], codes: Sequence[Tensor], speakers: Sequence[str], length: int
+) -> Windows:
+    """Windows out of the codes of all that each speaker says, one utterance after another.
+
+    Args:
+        utterances: whose speakers are among `speakers`.
+        codes: int64 (n,) for each of them.
+        speakers: their names, in the order of the model's speakers.
+        length: codes that a prior sees at once.
+
+    Raises:
+        TypeError, ValueError: as `Windows`.
+    """
+    rows = [
+        [row for utterance, row in zip(utterances, codes, strict=True) if utterance.speaker == name]
+        for name in speakers
+    ]
+    silent = torch.empty(0, dtype=torch.int64)
+    return Windows([torch.cat(said) if said else silent for said in rows], length, SpokenCodes)
+
+
+def for_each_speaker(batch: SpokenCodes) -> tuple[Tensor, Tensor]:
+    """A batch of windows as a WaveNet with labels takes it: codes (B, length), speakers (B,)."""
+    return tuple(crop(batch))
+
+
+def for_all_speakers(batch: SpokenCodes) -> Tensor:
+    """A batch of windows as a WaveNet without labels takes it: codes (B, length)."""
+    return crop(batch).codes
