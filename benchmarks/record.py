@@ -30,6 +30,10 @@ def write_result(name: str, command: str, figures: dict) -> Path:
     return path
 
 
+def percent(share: float) -> float:
+    return round(100 * share, 2)
+
+
 def machine() -> dict:
     """Processor, cores, threads and versions."""
     processor = platform.processor() or platform.machine()
