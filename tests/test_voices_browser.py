@@ -41,6 +41,7 @@ BaseAudioContext.prototype.decodeAudioData = async function (bytes) {
 };
 """
 DEAF = "BaseAudioContext.prototype.decodeAudioData = async () => { throw new Error('no MP3'); };"
+MUTE = "window.AudioContext = window.OfflineAudioContext = undefined;"  # no Web Audio at all
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ class Explorer:
         self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
         self.page.on("console", self.hear)
         self.page.goto(file.as_uri())
-        self.wait("ready" if script != DEAF else "broken", "sound")
+        self.wait("broken" if script in (DEAF, MUTE) else "ready", "sound")
 
     def hear(self, message):
         if "willReadFrequently" not in message.text:  # about this test's own reading of pixels
@@ -327,8 +328,9 @@ def test_a_decoder_that_leaves_silence_before_a_sound_changes_nothing(explore):
     check_sound(*explorer.played(), stretch_of(0, 60))
 
 
-def test_a_browser_without_mp3_says_so_and_shows_the_codes(explore):
-    explorer = explore(script=DEAF)
+@pytest.mark.parametrize("script", [DEAF, MUTE], ids=["no MP3", "no Web Audio"])
+def test_a_browser_without_sound_says_so_and_shows_the_codes(explore, script):
+    explorer = explore(script=script)
     assert explorer.text("#caption").startswith("This browser cannot decode the MP3 sounds")
     for button in ("#original", "#voice-ann", "#here", "#every"):
         assert explorer.page.locator(button).get_attribute("aria-disabled") == "true"
