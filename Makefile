@@ -13,11 +13,13 @@ test: environment  ## lint, every test, every notebook, and the built book
 notebooks: environment  ## run all notebooks again, in place (NOTEBOOKS="book/..." for some)
 	@$(python) tools/notebooks.py $(NOTEBOOKS)
 
-data: environment  ## make data/maze again (FRAMES=... for fewer)
+data: environment  ## make data/maze and data/speech again (FRAMES=... for fewer of the maze)
 	@$(python) data/maze/make_maze.py $(if $(FRAMES),--frames $(FRAMES))
+	@$(python) data/speech/make_speech.py
 
-bench: environment  ## measure the quantizer and the sampler against their yardsticks
+bench: environment  ## measure the quantizer and the samplers against their yardsticks
 	@$(python) benchmarks/quantizer.py && $(python) benchmarks/sampling.py
+	@$(python) benchmarks/wavenet_sampling.py
 
 serve: book  ## show the book at http://localhost:8000
 	@$(python) -m http.server --bind localhost --directory _build/html 8000

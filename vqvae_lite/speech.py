@@ -5,8 +5,12 @@ it is and how it was made.
 """
 
 import csv
-from collections.abc import Sequence
+import itertools
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -53,7 +57,7 @@ def load_speech(
     if isinstance(speakers, str) or not speakers or not set(speakers) <= set(SPEAKERS):
         raise ValueError(f"speakers must be some of {', '.join(SPEAKERS)}; got {speakers!r}")
     folder = _find_folder(root)
-    rows = _read_table(folder / "utterances.csv")
+    rows = _read_table(folder)
     names = [(row["speaker"], row["utterance"]) for row in rows]
     phones = _remedied(folder / "phones.csv", lambda path: read_labels(path, names))
     utterances = []
@@ -100,20 +104,30 @@ def frame_phones(phones: Sequence[Phone], num_frames: int, hop_seconds: float) -
     return indices
 
 
-def _read_table(path: Path) -> list[dict[str, str]]:
+def _read_table(folder: Path) -> list[dict[str, str]]:
+    """The rows of utterances.csv, as many as the summary says."""
+    speakers = _remedied(
+        folder / _SUMMARY, lambda path: dict(json.loads(path.read_text())["speakers"])
+    )
+
     def read(path: Path) -> list[dict[str, str]]:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
-        for row in rows:
-            int(row["start"]), int(row["end"])
-            if row["split"] not in SPLITS or row["speaker"] not in SPEAKERS or row["text"] is None:
-                raise ValueError(f"unexpected row {row}")
+        found = Counter((row["speaker"], row["split"]) for row in rows)
+        for speaker, split in itertools.product(SPEAKERS, SPLITS):
+            expected = speakers[speaker]["splits"][split]["utterances"]
+            if found[speaker, split] != expected:
+                raise ValueError(
+                    f"{found[speaker, split]} utterances of {speaker} to {split}, not {expected}"
+                )
+        for row in rows:  # each raises on a row that is cut short
+            int(row["start"]), int(row["end"]), str.strip(row["text"])
         return rows
 
-    return _remedied(path, read)
+    return _remedied(folder / "utterances.csv", read)
 
 
-def _remedied(path: Path, read):
+def _remedied(path: Path, read: Callable[[Path], Any]) -> Any:
     """What `read` makes of a file of the data set; its errors say how to get the file back."""
     try:
         return read(path)
