@@ -9,9 +9,10 @@ import soundfile
 import torch
 from pages import clips_of, data_of, phone_counts_of, unpack
 
+from vqvae_lite.listen import mp3
 from vqvae_lite.sound import Phone
 from vqvae_lite.speech import PHONES
-from vqvae_lite.voices import KINDS, code_colors, explore_voices, mp3
+from vqvae_lite.voices import KINDS, code_colors, explore_voices
 
 HOP, RATE = 64, 16000
 

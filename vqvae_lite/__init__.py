@@ -9,9 +9,11 @@ from vqvae_lite.model import VQVAE, ModelConfig, VQVAEOutput
 from vqvae_lite.pixelcnn import GatedPixelCNN, PixelCNNConfig
 from vqvae_lite.quantizer import QuantizerOutput, VectorQuantizer, nearest_codes, straight_through
 from vqvae_lite.sampling import sample
+from vqvae_lite.soundmodel import SoundConfig, SoundOutput, SoundVQVAE
 from vqvae_lite.training import TrainingConfig, train
 from vqvae_lite.vae import VAE, VAEConfig
 from vqvae_lite.vimco import VIMCO, VIMCOConfig
+from vqvae_lite.wavenet import WaveNet, WaveNetConfig
 
 __all__ = [
     "VAE",
@@ -22,11 +24,16 @@ __all__ = [
     "ModelConfig",
     "PixelCNNConfig",
     "QuantizerOutput",
+    "SoundConfig",
+    "SoundOutput",
+    "SoundVQVAE",
     "TrainingConfig",
     "VAEConfig",
     "VIMCOConfig",
     "VQVAEOutput",
     "VectorQuantizer",
+    "WaveNet",
+    "WaveNetConfig",
     "evaluate",
     "evaluate_bits",
     "load_checkpoint",

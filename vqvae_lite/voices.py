@@ -1,19 +1,18 @@
 """A sentence as a row of codes, to point at and to hear in every voice: a page that plays sound."""
 
 import base64
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
-import soundfile
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from vqvae_lite.interactive import InteractiveFigure, pack
+from vqvae_lite.listen import MP3_RATES, mp3
 from vqvae_lite.networks import check_positive_int
 from vqvae_lite.plots import COLORS
 from vqvae_lite.quantizer import check_codes
@@ -34,10 +33,6 @@ KINDS = {
 _GREY = "#8A9099"
 _NAMED = 3  # phones that the page names for a code
 
-# Of MP3: at this level speech takes some 30 kbit/s at 16 kHz and 20 at 8 kHz, with a noise 24 to
-# 31 dB below it.
-_COMPRESSION = 0.7
-_MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _TICK, _TICK_AT = 0.2, 0.1  # seconds: of the sound by which the page finds a decoder's delay
 
 
@@ -82,8 +77,8 @@ def explore_voices(
             clip.
     """
     check_positive_int(hop=hop)
-    if rate not in _MP3_RATES:
-        raise ValueError(f"rate must be one that MP3 knows, {_MP3_RATES}, got {rate}")
+    if rate not in MP3_RATES:
+        raise ValueError(f"rate must be one that MP3 knows, {MP3_RATES}, got {rate}")
     colors = code_colors(phone_counts)
     if not clips:
         raise ValueError("clips must hold at least one, got none")
@@ -122,29 +117,6 @@ def explore_voices(
         key="#codes|ArrowRight",
         uses=["player", "spectrogram", "track", "sentence", "codefacts"],
     )
-
-
-def mp3(wave: Tensor, rate: int) -> bytes:
-    """A wave as an MP3 file of variable bit rate, some 30 kbit/s for speech at 16 kHz.
-
-    Every browser decodes it, which is not so of Opus. The same libsndfile makes the same bytes.
-
-    Args:
-        wave: float32 (T,) in [-1, 1].
-        rate: samples a second.
-    """
-    buffer = io.BytesIO()
-    soundfile.write(
-        buffer,
-        wave.detach().cpu().numpy(),
-        rate,
-        format="MP3",
-        subtype="MPEG_LAYER_III",
-        compression_level=_COMPRESSION,
-        # A constant one would leave out how much silence the coder has put before and after.
-        bitrate_mode="VARIABLE",
-    )
-    return buffer.getvalue()
 
 
 def code_colors(phone_counts: Tensor) -> np.ndarray:
