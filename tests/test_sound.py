@@ -266,6 +266,14 @@ def test_vctk_of_the_older_release(tmp_path):
     assert told(read_folder(tmp_path)) == [("p225", "p225_001", "Please call Stella.")]
 
 
+def test_subsets_of_librispeech_are_one_list_by_speaker(tmp_path):
+    for subset, speaker in (("dev-clean", "84"), ("dev-other", "7"), ("dev-other", "85")):
+        folder = tmp_path / subset / speaker / "1"
+        put(folder / f"{speaker}-1-0000.flac")
+        (folder / f"{speaker}-1.trans.txt").write_text(f"{speaker}-1-0000 WORDS\n")
+    assert [u.speaker for u in read_folder(tmp_path)] == ["7", "84", "85"]
+
+
 @pytest.mark.parametrize("subset", ["", "dev-clean"])
 def test_librispeech_as_it_is(tmp_path, subset):
     for name in ("84-12-0000", "84-12-0001", "84-9-0000", "7-1-0000"):
