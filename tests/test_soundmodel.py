@@ -75,6 +75,14 @@ def test_a_code_is_made_from_the_samples_around_it_alone():
     assert not seen[420 + 20 + 17 :].any()
 
 
+@pytest.mark.parametrize(("context", "reach"), [(1, 0), (3, 2), (5, 4)])
+def test_the_decoder_looks_at_as_many_codes_as_its_context_says(context, reach):
+    model = make(context=context)
+    z_q = torch.randn(1, 6, 20, requires_grad=True)
+    seen = torch.autograd.grad(model.context(z_q)[0, :, 10].sum(), z_q)[0][0].abs().sum(0) != 0
+    assert seen.nonzero().flatten().tolist() == list(range(10 - reach, 10 + reach + 1))
+
+
 def test_training_and_encoding_agree_and_encoding_changes_nothing():
     model = make().eval()
     assert torch.equal(model.encode(sound()), model(sound(), SPEAKER).codes)
@@ -149,6 +157,7 @@ def test_it_learns_to_say_by_a_code_what_the_past_does_not_tell():
         ({"strides": (2, 0)}, ValueError, "strides must be at least 1"),
         ({"strides": (2.0,)}, TypeError, "strides must be an int"),
         ({"code_dim": 0}, ValueError, "code_dim must be at least 1"),
+        ({"context": 2}, ValueError, "context must be odd"),
         ({"commitment": -1}, ValueError, "commitment must be"),
         ({"layers_per_cycle": 0}, ValueError, "layers_per_cycle must be at least 1"),
         ({"num_residual": -1}, ValueError, "num_residual must be at least 0"),

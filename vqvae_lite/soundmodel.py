@@ -24,6 +24,8 @@ class SoundConfig:
             for: six of 2 are the 64 of section 4.3, and (5, 4, 4, 4, 2) is 640.
         width: channels of the encoder's hidden layers, and of the layers over the decoder's codes.
         num_residual: residual blocks after the convolutions, each over three codes.
+        context: codes that each of two layers over the codes looks at before the decoder, odd. With
+            1 each code alone says what its samples are, so it has to say something about them.
         num_codes: K; 512 in the paper, 128 for its phonemes.
         code_dim: D.
         commitment: beta. The losses are means, of the squared error over the D dimensions of a
@@ -41,6 +43,7 @@ class SoundConfig:
     strides: tuple[int, ...] = (2, 2, 2, 2, 2, 2)
     width: int = 128
     num_residual: int = 2
+    context: int = 3
     num_codes: int = 512
     code_dim: int = 64
     commitment: float = 0.25
@@ -52,7 +55,14 @@ class SoundConfig:
     layers_per_cycle: int = 10
 
     def __post_init__(self):
-        check_positive_int(num_speakers=self.num_speakers, width=self.width, code_dim=self.code_dim)
+        check_positive_int(
+            num_speakers=self.num_speakers,
+            width=self.width,
+            context=self.context,
+            code_dim=self.code_dim,
+        )
+        if self.context % 2 == 0:
+            raise ValueError(f"context must be odd, got {self.context}")
         if self.num_residual < 0:
             raise ValueError(f"num_residual must be at least 0, got {self.num_residual}")
         if not self.strides:
@@ -153,10 +163,11 @@ class SoundVQVAE(nn.Module):
             restart_below=config.restart_below,
         )
         # The decoder may look at the codes to both sides: all of them are there when it begins.
+        kernel = {"kernel_size": config.context, "padding": config.context // 2}
         self.context = nn.Sequential(
-            nn.Conv1d(config.code_dim, config.width, 3, padding=1),
+            nn.Conv1d(config.code_dim, config.width, **kernel),
             nn.ReLU(),
-            nn.Conv1d(config.width, config.width, 3, padding=1),
+            nn.Conv1d(config.width, config.width, **kernel),
             nn.ReLU(),
         )
         self.decoder = WaveNet(
