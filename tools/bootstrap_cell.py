@@ -15,7 +15,8 @@ if checkout is None:
         subprocess.run(["git", "clone", "--quiet", "--depth=1", REPOSITORY, checkout], check=True)
 if str(checkout) not in sys.path:
     sys.path.insert(0, str(checkout))
-needs = ("torch", "torchvision", "numpy", "matplotlib", "PIL", "safetensors", "tqdm", "ipywidgets")
+needs = ("torch", "torchvision", "numpy", "matplotlib", "PIL", "safetensors", "tqdm", "soundfile")
+needs += ("soxr", "praatio", "ipywidgets")
 missing = [name for name in needs if importlib.util.find_spec(name) is None]
 if missing:
     print("Installing what is missing:", *missing)
