@@ -13,6 +13,8 @@ from words import Fit, Listener
 from vqvae_lite.sound import Utterance
 from vqvae_lite.soundmeasures import median_pitch, pitch_track
 
+VOICED = 0.1  # the share of frames that must have a pitch for a median of it to say something
+
 
 def measure_voice(
     speech: dict[str, list[Utterance]],
@@ -63,22 +65,30 @@ def measure_pitch(
     sentences: Sequence[Sentence],
     pitches: dict[tuple[int, str], Tensor],
 ) -> dict:
-    """The median pitch of conversions over the target's own on all of its real test speech."""
+    """The median pitch of conversions over the target's own on all of its real test speech.
+
+    A pair that is hardly voiced has no ratio, and is not within 15 percent.
+    """
     own = {
         name: torch.cat([pitch_track(one.wave) for one in test if one.speaker == name])
         for name in speakers
     }
 
-    def ratio(source: str, target: str) -> float | None:
+    def said(source: str, target: str) -> Tensor:
         tracks = [
             pitches[place, target]
             for place, one in enumerate(sentences)
             if one.utterance.speaker == source
         ]
-        pitch = torch.cat(tracks)
-        if pitch.isnan().all():
+        return torch.cat(tracks)
+
+    def voiced(source: str, target: str) -> float:
+        return (~said(source, target).isnan()).double().mean().item()
+
+    def ratio(source: str, target: str) -> float | None:
+        if voiced(source, target) < VOICED:
             return None
-        return round(median_pitch(pitch) / median_pitch(own[target]), 3)
+        return round(median_pitch(said(source, target)) / median_pitch(own[target]), 3)
 
     ratios = matrix(speakers, ratio)
     pairs = [ratios[a][b] for a in speakers for b in speakers if a != b]
@@ -87,6 +97,13 @@ def measure_pitch(
         "own_hz": {name: round(median_pitch(own[name]), 1) for name in speakers},
         "pairs_within_15_percent": percent(sum(one <= 0.15 for one in off) / len(pairs)),
         "median_deviation_percent": percent(statistics.median(off)) if off else None,
+        "pairs_with_too_little_voice": len(pairs) - len(off),
+        "voiced_percent_of_own": {
+            name: percent((~own[name].isnan()).double().mean().item()) for name in speakers
+        },
+        "voiced_percent_by_source_and_target": matrix(
+            speakers, lambda source, target: percent(voiced(source, target))
+        ),
         "ratio_by_source_and_target": ratios,
     }
 

@@ -33,7 +33,7 @@ from vqvae_lite.speech import PHONES, frame_phones
 
 # The model's scores are in powers of 1.0001, and of these it gives the whole 1024ths.
 NATS = 1024 * math.log(1.0001)
-BEAM = 1e-120  # how unlikely a start is kept: with its own one, wrong texts fail to align
+BEAM = 1e-250  # how unlikely a start is kept: with its own beam, wrong texts fail to align
 AX, AH = PHONES.index("ax"), PHONES.index("ah")  # one phone for the aligner
 
 
