@@ -42,7 +42,7 @@ def test_the_output_holds_every_term_of_the_loss():
     levels = sound()
     out = model(levels, SPEAKER)
     assert out.codes.shape == (2, 4)
-    total = out.reconstruction_loss + out.codebook_loss + 0.25 * out.commitment_loss
+    total = out.reconstruction_loss + out.codebook_loss + 0.01 * out.commitment_loss
     torch.testing.assert_close(out.loss, total)
     model.eval()
     codes = model.encode(levels)

@@ -29,8 +29,9 @@ class SoundConfig:
         num_codes: K; 512 in the paper, 128 for its phonemes.
         code_dim: D.
         commitment: beta. The losses are means, of the squared error over the D dimensions of a
-            code and of the negative log-likelihood over its samples: equation 3's beta times
-            D / samples a code.
+            code and of the negative log-likelihood over its samples, so this is equation 3's beta
+            times D / samples a code. The paper's z_e may grow until its beta of 0.25 weighs little;
+            here they keep a variance of 1, and so much would hold them where they are.
         decay: of the EMA codebook; None for a codebook that learns by gradient.
         restart_below: see `VectorQuantizer`.
         decoder_width: channels of each layer of the WaveNet.
@@ -46,7 +47,7 @@ class SoundConfig:
     context: int = 3
     num_codes: int = 512
     code_dim: int = 64
-    commitment: float = 0.25
+    commitment: float = 0.01
     decay: float | None = 0.99
     restart_below: float | None = 0.0
     decoder_width: int = 64
