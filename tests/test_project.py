@@ -160,7 +160,7 @@ STATIONS = [
     {"autoencoder", "model", "vae", "vimco", "pixelcnn"},
     {"mapcoder", "pixelvae", "pixelvqvae"},
     {"latentuse", "sampling", "soundmodel", "wavenet"},
-    {"metrics", "distributed"},
+    {"metrics", "distributed", "phonemes", "soundmeasures"},
     {"checkpoints", "codefile", "encoding", "soundcodefile", "soundcoding"},
     {"bits", "evaluation", "soundevaluation", "training"},
     {"recipes", "soundrecipes"},

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from vqvae_lite.checkpoints import (
     Checkpoint,
@@ -97,15 +98,7 @@ def train_prior(
         CheckpointError: the VQ-VAE has no recipe, or the run belongs to another one.
         ValueError, TrainingError: as `train`.
     """
-    if resume is not None:
-        check_codes_of(resume, vqvae.model)
-        if resume.model.config != recipe.model:
-            raise ValueError(
-                f"{resume.path} has {resume.model.config}; it cannot go on as {recipe.model}"
-            )
-        model = resume.model
-    else:
-        model = new_model("pixelcnn", recipe.model, recipe.training.seed)
+    model = start_prior("pixelcnn", recipe, vqvae, resume)
     images = training_images(recipe_of(vqvae))
     codes = encode_images(vqvae.model.to(place.device), images, progress=place.rank == 0)
     train(
@@ -123,6 +116,29 @@ def train_prior(
         resume=resume,
         prepare=Tensor.long,
     )
+
+
+def start_prior(kind: str, recipe: Any, vqvae: Checkpoint, resume: Checkpoint | None) -> nn.Module:
+    """The prior to train: that of the checkpoint to go on from, or a new one.
+
+    Args:
+        kind: a name of `checkpoints.MODELS`.
+        recipe: with `model`, the settings, and `training`.
+        vqvae: whose codes it is for.
+        resume: the run's last checkpoint, or None.
+
+    Raises:
+        CheckpointError: the run is a prior over another model's codes.
+        ValueError: it has other settings than the recipe.
+    """
+    if resume is None:
+        return new_model(kind, recipe.model, recipe.training.seed)
+    check_codes_of(resume, vqvae.model)
+    if resume.model.config != recipe.model:
+        raise ValueError(
+            f"{resume.path} has {resume.model.config}; it cannot go on as {recipe.model}"
+        )
+    return resume.model
 
 
 def load_prior(path: str | Path, vqvae: VQVAE | SoundVQVAE) -> Checkpoint:

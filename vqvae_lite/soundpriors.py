@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from vqvae_lite.checkpoints import Checkpoint, fingerprint, new_model
+from vqvae_lite.checkpoints import Checkpoint, fingerprint
 from vqvae_lite.distributed import Place
 from vqvae_lite.networks import check_positive_int
-from vqvae_lite.priors import check_codes_of
+from vqvae_lite.priors import start_prior
 from vqvae_lite.recipes import PROFILES, with_setting
 from vqvae_lite.sound import Utterance
 from vqvae_lite.soundcoding import encode_wave
@@ -115,15 +115,7 @@ def train_sound_prior(
         CheckpointError: the VQ-VAE has no recipe, or the run belongs to another one.
         ValueError, TrainingError: as `train`.
     """
-    if resume is not None:
-        check_codes_of(resume, vqvae.model)
-        if resume.model.config != recipe.model:
-            raise ValueError(
-                f"{resume.path} has {resume.model.config}; it cannot go on as {recipe.model}"
-            )
-        model = resume.model
-    else:
-        model = new_model("wavenet", recipe.model, recipe.training.seed)
+    model = start_prior("wavenet", recipe, vqvae, resume)
     data = sound_recipe_of(vqvae)
     utterances = load_utterances(data)
     codes = encode_utterances(vqvae.model.to(place.device), utterances, place.rank == 0)

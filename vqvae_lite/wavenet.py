@@ -161,7 +161,7 @@ class WaveNet(nn.Module):
             gated.append(self.dropout(torch.tanh(a) * torch.sigmoid(b)))
             if layer < len(self.out):
                 x = x + self.out[layer](gated[-1])
-        logits = self._logits(torch.cat(gated, 2))
+        logits = self._head(self.skip(torch.cat(gated, 2)))
         logits = (logits if logits.dtype == torch.float64 else logits.float()).transpose(1, 2)
         log_prob = -F.cross_entropy(logits, codes, reduction="none").sum(1)
         return WaveNetOutput(logits, log_prob, -log_prob.sum() / codes.numel())
@@ -246,38 +246,53 @@ class WaveNet(nn.Module):
         """Each step and its logits (B, K); after that `codes[:, step]` is read, to go on from it.
 
         The inputs that all layers need from earlier are known before a step begins, so one
-        product serves all of them; what is left for each layer is its present input.
+        product serves all of them; what is left for each layer is its present input. That is so
+        little work that starting an operation costs more than doing it: hence few of them, and
+        results that are written where the next one reads them. With sigmoid(b) = (1 + tanh(b / 2))
+        / 2 a gate needs one tanh, 2 h = tanh(a) + tanh(a) tanh(b / 2), and the matrices after it
+        take the half.
         """
         width, dilations = self.config.width, torch.tensor(self.config.dilations)
+        halves = torch.ones(2 * width, device=codes.device, dtype=self.head.weight.dtype)
+        halves[width:] = 0.5
+        taps = torch.stack([taps.weight.T * halves for taps in self.taps])
+        earlier_taps, present_taps = taps[:, :width], taps[:, width:].contiguous().unbind()
+        out = [out.weight.T / 2 for out in self.out]
+        skip = self.skip.weight.T / 2
+        biases = torch.stack([taps.bias * halves for taps in self.taps])[:, None]
+        conditions = self._conditions(label, condition)
         # All queues end to end: (sum of the dilations, B, width).
         starts = dilations.cumsum(0) - dilations
-        queues = self.head.weight.new_zeros(int(dilations.sum()), len(codes), width)
-        earlier_taps = torch.stack([taps.weight[:, :width].T for taps in self.taps])
-        present_taps = [taps.weight[:, width:].T.contiguous() for taps in self.taps]
-        out = [out.weight.T.contiguous() for out in self.out]
-        biases = torch.stack([taps.bias for taps in self.taps])[:, None]
-        conditions = self._conditions(label, condition)
-        inputs, gated = (
-            queues.new_empty(len(dilations), len(codes), width) for _ in ("layer inputs", "gated")
+        queues = taps.new_zeros(int(dilations.sum()), len(codes), width)
+        inputs = taps.new_zeros(len(dilations), len(codes), width)
+        gates = taps.new_empty(len(dilations), len(codes), 2 * width)
+        gated = taps.new_empty(len(codes), len(dilations), width)
+        layers = list(
+            zip(
+                inputs.unbind(),
+                gates.unbind(),
+                gates[..., :width].unbind(),
+                gates[..., width:].unbind(),
+                gated.unbind(1),
+                strict=True,
+            )
         )
-        x = queues.new_zeros(len(codes), width)
         for step in range(codes.shape[1]):
             if conditions is not None and step % self.config.hop == 0:
                 column = 0 if condition is None else step // self.config.hop
-                offsets = biases + conditions[:, column].transpose(0, 1)
+                offsets = biases + conditions[:, column].transpose(0, 1) * halves
             elif step == 0:
                 offsets = biases
             places = (starts + step % dilations).to(queues.device)
-            gates = torch.baddbmm(offsets, queues.index_select(0, places), earlier_taps)
-            for layer, gate in enumerate(gates):
-                inputs[layer] = x
-                a, b = gate.addmm(x, present_taps[layer]).chunk(2, dim=1)
-                torch.mul(torch.tanh(a), torch.sigmoid(b), out=gated[layer])
+            torch.baddbmm(offsets, queues.index_select(0, places), earlier_taps, out=gates)
+            for layer, (x, gate, a, b, h) in enumerate(layers):
+                gate.addmm_(x, present_taps[layer]).tanh_()
+                torch.addcmul(a, a, b, out=h)
                 if layer < len(out):
-                    x = torch.addmm(x, gated[layer], out[layer])
+                    torch.addmm(x, h, out[layer], out=layers[layer + 1][0])
             queues.index_copy_(0, places, inputs)
-            yield step, self._logits(gated.transpose(0, 1).flatten(1))
-            x = self.embedding(codes[:, step])
+            yield step, self._head(torch.addmm(self.skip.bias, gated.flatten(1), skip))
+            inputs[0] = self.embedding(codes[:, step])
 
     def _conditions(self, label: Tensor | None, condition: Tensor | None) -> Tensor | None:
         """What label and condition add to the gates: (B, columns or 1, layers, 2 * width)."""
@@ -288,9 +303,9 @@ class WaveNet(nn.Module):
             parts.append(self.condition(condition.transpose(1, 2)))
         return sum(parts).unflatten(2, (len(self.taps), -1)) if parts else None
 
-    def _logits(self, gated: Tensor) -> Tensor:
-        """(..., layers * width) to (..., K)."""
-        return self.head(F.relu(self.hidden(F.relu(self.skip(gated)))))
+    def _head(self, skips: Tensor) -> Tensor:
+        """The sum of the skip connections, (..., skip_width), to logits (..., K)."""
+        return self.head(F.relu(self.hidden(F.relu(skips))))
 
 
 def check_condition(
