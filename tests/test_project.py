@@ -153,7 +153,7 @@ def test_importing_the_package_changes_nothing():
 
 # The stations of the flow, in order; modules of one station may import each other.
 STATIONS = [
-    {"images", "maze", "mulaw", "sound", "speech"},
+    {"folders", "images", "maze", "mulaw", "sound", "speech"},
     {"networks", "sounddata"},
     {"codebook", "quantizer"},
     {"likelihoods"},

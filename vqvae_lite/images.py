@@ -5,7 +5,6 @@ float32 in [-1, 1]. A data set here gives uint8 (3, height, width) for one index
 `__getitems__`, uint8 (B, 3, height, width) for a list of B: a DataLoader needs no collating.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,16 +13,13 @@ import torch
 from PIL import Image, ImageOps
 from torch.utils.data import Dataset
 
+from vqvae_lite.folders import data_root, visible_files
+
 IMAGE_SUFFIXES = (
     ".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp",
 )  # fmt: skip
 CIFAR10_SPLITS = ("train", "validation", "test")
 CIFAR10_VALIDATION = 5000  # images: the last of the training set
-
-
-def data_root() -> Path:
-    """The folder that downloads go to: VQVAE_LITE_DATA, by default ~/.cache/vqvae_lite."""
-    return Path(os.environ.get("VQVAE_LITE_DATA") or "~/.cache/vqvae_lite").expanduser()
 
 
 def to_float(images: torch.Tensor) -> torch.Tensor:
@@ -133,12 +129,7 @@ class FolderImages(Dataset):
         if not path.is_dir():
             raise FileNotFoundError(f"path must be a folder of images; there is none at {path}")
         self.size = size
-        self.files = sorted(
-            file
-            for file in path.rglob("*")
-            if file.suffix.lower() in IMAGE_SUFFIXES
-            and not any(part.startswith(".") for part in file.relative_to(path).parts)
-        )
+        self.files = visible_files(path, IMAGE_SUFFIXES)
         if not self.files:
             raise ValueError(
                 f"path must hold at least one image ({', '.join(IMAGE_SUFFIXES)}); "

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from vqvae_lite.images import data_root
+from vqvae_lite.folders import find_data
 
 ACTIONS = ("forward", "left", "right")
 SPLITS = ("train", "validation", "test")
@@ -58,7 +58,7 @@ def load_maze(split: str, root: str | Path | None = None) -> Maze:
     """
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}; got {split!r}")
-    folder = _find_folder(root)
+    folder = find_data("maze", _CHECKOUT, root)
     length, ids, actions, poses = _read_walks(folder, split)
     frames = torch.empty((len(ids), length, 3, SIZE, SIZE), dtype=torch.uint8)
     for walk, number in zip(frames, ids, strict=True):
@@ -113,20 +113,3 @@ def _read_walks(folder: Path, split: str) -> tuple[int, list[int], np.ndarray, n
         raise FileNotFoundError(f"{path} is missing; {_REMEDY}") from None
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise ValueError(f"{path} is not what make_maze.py wrote ({error}); {_REMEDY}") from error
-
-
-def _find_folder(root: str | Path | None) -> Path:
-    places = (
-        [Path(root).expanduser()]
-        if root is not None
-        else [_CHECKOUT / "data" / "maze", data_root() / "maze"]
-    )
-    for folder in places:
-        if (folder / _SUMMARY).is_file():
-            return folder
-    looked = " and ".join(str(folder / _SUMMARY) for folder in places)
-    raise FileNotFoundError(
-        f"no maze data: looked for {looked}. The data ships with the book's repository in "
-        "data/maze: run inside a clone of it, pass root=FOLDER, or make the data with "
-        "`python data/maze/make_maze.py --out FOLDER`"
-    )

@@ -32,11 +32,7 @@ def to_levels(wave: Tensor) -> Tensor:
         TypeError: `wave` is not floating point.
         ValueError: it holds NaN or Inf.
     """
-    if not isinstance(wave, Tensor) or not wave.is_floating_point():
-        kind = wave.dtype if isinstance(wave, Tensor) else type(wave).__name__
-        raise TypeError(f"wave must be a floating-point tensor in [-1, 1], got {kind}")
-    if not wave.isfinite().all():
-        raise ValueError("wave must be finite, got NaN or Inf in it")
+    check_wave(wave)
     companded = compand(wave.float().clamp(-1, 1))
     return (companded * 127.5 + 127.5).round().to(torch.uint8)
 
@@ -60,3 +56,12 @@ def to_wave(levels: Tensor) -> Tensor:
         TypeError: `levels` is no uint8 tensor.
     """
     return expand(to_companded(levels))
+
+
+def check_wave(wave: Tensor) -> None:
+    """Raises TypeError or ValueError unless a wave is floating point and finite."""
+    if not isinstance(wave, Tensor) or not wave.is_floating_point():
+        kind = wave.dtype if isinstance(wave, Tensor) else type(wave).__name__
+        raise TypeError(f"wave must be a floating-point tensor in [-1, 1], got {kind}")
+    if not wave.isfinite().all():
+        raise ValueError("wave must be finite, got NaN or Inf in it")

@@ -135,13 +135,27 @@ def recipe_of(checkpoint: Checkpoint) -> Recipe:
     Raises:
         CheckpointError: none is stored in it (its model was saved without one), or an impossible.
     """
+    return stored_recipe(checkpoint, Recipe, "the size and kind of its images")
+
+
+def stored_recipe(checkpoint: Checkpoint, kind: Any, unknown: str) -> Any:
+    """The recipe of a kind, a class with `from_json`, that a checkpoint was trained by.
+
+    Args:
+        checkpoint: of any model.
+        kind: such as `Recipe`.
+        unknown: what is not known without one, for the message.
+
+    Raises:
+        CheckpointError: none is stored in it, or an impossible one.
+    """
     if "recipe" not in checkpoint.config:
         raise CheckpointError(
-            f"{checkpoint.path} was saved without a recipe, so the size and kind of its images "
-            f"are not known: pass details={{'recipe': recipe.to_json()}} to save_checkpoint"
+            f"{checkpoint.path} was saved without a recipe, so {unknown} are not known: "
+            f"pass details={{'recipe': recipe.to_json()}} to save_checkpoint"
         )
     try:
-        return Recipe.from_json(checkpoint.config["recipe"])
+        return kind.from_json(checkpoint.config["recipe"])
     except (TypeError, ValueError, KeyError) as error:
         raise CheckpointError(f"{checkpoint.path}: no valid recipe in it: {error}") from error
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from vqvae_lite.networks import check_positive_int
@@ -65,15 +65,12 @@ def sample(
     check_positive_int(height=height, width=width, batch=batch)
     check_sharpness(temperature, top_k, config.num_codes)
     check_conditions(config, label, condition, (batch, height, width))
-    if not all(parameter.isfinite().all() for parameter in model.parameters()):
-        raise ValueError("model must have finite weights, got NaN or Inf in them")
     if given is None:
         codes = torch.full((batch, height, width, config.num_codebooks), -1, device=device)
     else:
         codes = _arrange_given(given, model, batch, height, width)
     rows = (codes < 0).flatten(2).any(2).any(0).tolist()  # those with a code to draw
-    generator = torch.Generator(device)
-    generator.manual_seed(int(torch.randint(2**62, ())) if seed is None else seed)
+    generator = generator_for(model, device, seed)
 
     bar = tqdm(total=sum(rows) * width, unit="position", disable=not progress)
     with bar, torch.autocast(device.type, enabled=False):
@@ -114,6 +111,19 @@ def cached_logits(
             result[place] = logits
     result = result.permute(0, 3, 4, 1, 2)
     return result if model.config.num_codebooks > 1 else result[:, 0]
+
+
+def generator_for(model: nn.Module, device: torch.device, seed: int | None) -> torch.Generator:
+    """What a sample is drawn with; for no seed, seeded from torch's default generator.
+
+    Raises:
+        ValueError: the model has NaN or Inf among its weights.
+    """
+    if not all(parameter.isfinite().all() for parameter in model.parameters()):
+        raise ValueError("model must have finite weights, got NaN or Inf in them")
+    generator = torch.Generator(device)
+    generator.manual_seed(int(torch.randint(2**62, ())) if seed is None else seed)
+    return generator
 
 
 def check_sharpness(temperature: float, top_k: int | None, num_codes: int) -> None:

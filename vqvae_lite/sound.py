@@ -14,6 +14,9 @@ import soundfile
 import soxr
 import torch
 
+from vqvae_lite.folders import visible_files
+from vqvae_lite.mulaw import check_wave
+
 RATE = 16000  # samples a second, of all sound inside the package
 SOUND_SUFFIXES = (".flac", ".mp3", ".ogg", ".opus", ".wav")
 LABEL_COLUMNS = ("utterance", "speaker", "start", "end", "phone")
@@ -75,12 +78,18 @@ def read_sound(path: str | Path, rate: int = RATE) -> torch.Tensor:
         raise ValueError(f"{path} cannot be read as sound: {error}") from error
     if not np.isfinite(samples).all():
         raise ValueError(f"{path} holds NaN or Inf among its samples")
-    wave = samples.mean(axis=1)
-    if own_rate != rate:
-        wave = soxr.resample(wave, own_rate, rate)
+    wave = resample(torch.from_numpy(samples.mean(axis=1)), own_rate, rate)
     if not len(wave):
         raise ValueError(f"{path} holds no sound: {len(samples)} samples at {own_rate} a second")
-    return torch.from_numpy(wave).clamp_(-1, 1)  # the filter overshoots at a full-scale edge
+    return wave.clamp_(-1, 1)
+
+
+def resample(wave: torch.Tensor, old: int, new: int) -> torch.Tensor:
+    """A wave (T,) in [-1, 1] at `new` samples a second instead of `old`, in [-1, 1] too."""
+    if old == new:
+        return wave
+    # The filter overshoots at a full-scale edge.
+    return torch.from_numpy(soxr.resample(wave.numpy(), old, new)).clamp_(-1, 1)
 
 
 def write_sound(
@@ -275,10 +284,8 @@ def _find_librispeech(path: Path) -> list[Found]:
 
 def _find_any(path: Path) -> list[Found]:
     found = []
-    for file in sorted(path.rglob("*")):
+    for file in visible_files(path, SOUND_SUFFIXES):
         parts = file.relative_to(path).parts
-        if file.suffix.lower() not in SOUND_SUFFIXES or any(part[0] == "." for part in parts):
-            continue
         if len(parts) == 1:
             raise ValueError(f"{file} must be in the folder of its speaker, not beside the others'")
         name = "/".join(parts[1:]).removesuffix(file.suffix)
@@ -305,10 +312,6 @@ def _check_rate(rate: int) -> None:
 
 
 def _check_wave(wave: torch.Tensor) -> None:
-    if not isinstance(wave, torch.Tensor) or not wave.is_floating_point():
-        kind = wave.dtype if isinstance(wave, torch.Tensor) else type(wave).__name__
-        raise TypeError(f"wave must be a floating-point tensor (T,) in [-1, 1]; got {kind}")
+    check_wave(wave)
     if wave.ndim != 1 or not len(wave):
         raise ValueError(f"wave must have the shape (T,), T at least 1; got {tuple(wave.shape)}")
-    if not wave.isfinite().all():
-        raise ValueError("wave must be finite; got NaN or Inf among its samples")

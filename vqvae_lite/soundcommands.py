@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 
 from vqvae_lite.checkpoints import Checkpoint, fingerprint, last_checkpoint, new_model
 from vqvae_lite.distributed import processes
+from vqvae_lite.folders import visible_files
 from vqvae_lite.networks import check_positive_int
 from vqvae_lite.priors import load_prior
 from vqvae_lite.runfiles import new_files, to_resume
@@ -234,13 +235,8 @@ def find_sounds(path: str | Path, speakers: Sequence[str]) -> list[SoundFile]:
         raise FileNotFoundError(f"there is no file or folder of sound at {path}")
     root = path if path.is_dir() else path.parent
     found = []
-    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        parts = file.relative_to(root).parts
-        if path.is_dir() and (
-            file.suffix.lower() not in SOUND_SUFFIXES or any(part[0] == "." for part in parts)
-        ):
-            continue
-        folders = [root.resolve().name, *parts[:-1]]
+    for file in visible_files(path, SOUND_SUFFIXES) if path.is_dir() else [path]:
+        folders = [root.resolve().name, *file.relative_to(root).parts[:-1]]
         speaker = next((name for name in reversed(folders) if name in speakers), "")
         found.append(SoundFile(str(file.relative_to(root).with_suffix("")), speaker, file))
     if not found:

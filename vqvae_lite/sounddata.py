@@ -102,13 +102,26 @@ class SoundWindows(Windows):
                 f"speakers must name every speaker, got {list(speakers)}: {sorted(strangers)} "
                 "also speak"
             )
-        waves = [
-            [utterance.wave for utterance in utterances if utterance.speaker == name]
-            for name in speakers
-        ]
-        silent = torch.empty(0, dtype=torch.uint8)
-        rows = [to_levels(torch.cat(said)) if said else silent for said in waves]
-        super().__init__(rows, length, Sound)
+        waves = by_speaker(utterances, [utterance.wave for utterance in utterances], speakers)
+        super().__init__([to_levels(wave) for wave in waves], length, Sound)
+
+
+def by_speaker(
+    utterances: Sequence[Utterance], rows: Sequence[Tensor], speakers: Sequence[str]
+) -> list[Tensor]:
+    """What belongs to the utterances of each speaker, (T,) each, one after another.
+
+    Args:
+        utterances: any of other speakers are left out.
+        rows: (T,) of one dtype, for each utterance.
+        speakers: names; who says nothing has an empty row.
+    """
+    silent = torch.empty(0, dtype=rows[0].dtype if rows else None)
+    pairs = list(zip(utterances, rows, strict=True))
+    return [
+        torch.cat([silent, *(row for utterance, row in pairs if utterance.speaker == name)])
+        for name in speakers
+    ]
 
 
 def crop(batch: Sound | SpokenCodes) -> Sound | SpokenCodes:

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vqvae_lite.mulaw import check_wave
 from vqvae_lite.sound import RATE, Phone
 
 HOP = RATE // 100  # samples of a frame
@@ -170,13 +171,9 @@ def phone_distance(wave: Tensor, other: Tensor, phones: Sequence[Phone]) -> floa
 
 
 def _check_wave(wave: Tensor) -> Tensor:
-    if not isinstance(wave, Tensor) or not wave.is_floating_point():
-        kind = wave.dtype if isinstance(wave, Tensor) else type(wave).__name__
-        raise TypeError(f"wave must be a floating-point tensor in [-1, 1], got {kind}")
+    check_wave(wave)
     if not wave.ndim or wave.shape[-1] < HOP:
         raise ValueError(f"wave must hold at least {HOP} samples, got {tuple(wave.shape)}")
-    if not wave.isfinite().all():
-        raise ValueError("wave must be finite, got NaN or Inf in it")
     return wave.float()
 
 

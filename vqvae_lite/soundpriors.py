@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
@@ -15,7 +14,7 @@ from vqvae_lite.priors import start_prior
 from vqvae_lite.recipes import PROFILES, with_setting
 from vqvae_lite.sound import Utterance
 from vqvae_lite.soundcoding import encode_wave
-from vqvae_lite.sounddata import SpokenCodes, Windows, crop
+from vqvae_lite.sounddata import SpokenCodes, Windows, by_speaker, crop
 from vqvae_lite.soundmodel import SoundVQVAE
 from vqvae_lite.soundrecipes import load_utterances, sound_recipe_of
 from vqvae_lite.training import TrainingConfig, train
@@ -160,12 +159,7 @@ def code_windows(
     Raises:
         TypeError, ValueError: as `Windows`.
     """
-    rows = [
-        [row for utterance, row in zip(utterances, codes, strict=True) if utterance.speaker == name]
-        for name in speakers
-    ]
-    silent = torch.empty(0, dtype=torch.int64)
-    return Windows([torch.cat(said) if said else silent for said in rows], length, SpokenCodes)
+    return Windows(by_speaker(utterances, codes, speakers), length, SpokenCodes)
 
 
 def for_each_speaker(batch: SpokenCodes) -> tuple[Tensor, Tensor]:

@@ -4,13 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import soxr
-import torch
-
 from vqvae_lite.checkpoints import Checkpoint, CheckpointError
 from vqvae_lite.networks import check_positive_int
-from vqvae_lite.recipes import PROFILES, with_setting
-from vqvae_lite.sound import RATE, Utterance, read_folder
+from vqvae_lite.recipes import PROFILES, stored_recipe, with_setting
+from vqvae_lite.sound import RATE, Utterance, read_folder, resample
 from vqvae_lite.soundmodel import SoundConfig
 from vqvae_lite.speech import SPEAKERS, load_speech
 from vqvae_lite.training import TrainingConfig
@@ -144,15 +141,7 @@ def sound_recipe_of(checkpoint: Checkpoint) -> SoundRecipe:
     Raises:
         CheckpointError: none is stored in it (its model was saved without one), or an impossible.
     """
-    if "recipe" not in checkpoint.config:
-        raise CheckpointError(
-            f"{checkpoint.path} was saved without a recipe, so its data are not known: "
-            f"pass details={{'recipe': recipe.to_json()}} to save_checkpoint"
-        )
-    try:
-        return SoundRecipe.from_json(checkpoint.config["recipe"])
-    except (TypeError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{checkpoint.path}: no valid recipe in it: {error}") from error
+    return stored_recipe(checkpoint, SoundRecipe, "its data")
 
 
 def speakers_of(checkpoint: Checkpoint) -> tuple[str, ...]:
@@ -193,12 +182,9 @@ def load_utterances(recipe: SoundRecipe, split: str = "train") -> list[Utterance
     if recipe.folder is not None:
         return read_folder(recipe.folder, recipe.rate, speakers=recipe.speakers or None)
     utterances = load_speech(split, recipe.speakers)
-    if recipe.rate == RATE:
-        return utterances
-    waves = [soxr.resample(utterance.wave.numpy(), RATE, recipe.rate) for utterance in utterances]
     return [
-        utterance._replace(wave=torch.from_numpy(wave).clamp_(-1, 1))
-        for utterance, wave in zip(utterances, waves, strict=True)
+        utterance._replace(wave=resample(utterance.wave, RATE, recipe.rate))
+        for utterance in utterances
     ]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from vqvae_lite.images import data_root
+from vqvae_lite.folders import find_data
 from vqvae_lite.sound import Phone, Utterance, read_labels, read_sound
 
 SPLITS = ("train", "validation", "test")
@@ -56,7 +56,7 @@ def load_speech(
     speakers = SPEAKERS if speakers is None else speakers
     if isinstance(speakers, str) or not speakers or not set(speakers) <= set(SPEAKERS):
         raise ValueError(f"speakers must be some of {', '.join(SPEAKERS)}; got {speakers!r}")
-    folder = _find_folder(root)
+    folder = find_data("speech", _CHECKOUT, root)
     rows = _read_table(folder)
     names = [(row["speaker"], row["utterance"]) for row in rows]
     phones = _remedied(folder / "phones.csv", lambda path: read_labels(path, names))
@@ -135,20 +135,3 @@ def _remedied(path: Path, read: Callable[[Path], Any]) -> Any:
         raise FileNotFoundError(f"{path} is missing; {_REMEDY}") from None
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is not what make_speech.py wrote ({error}); {_REMEDY}") from error
-
-
-def _find_folder(root: str | Path | None) -> Path:
-    places = (
-        [Path(root).expanduser()]
-        if root is not None
-        else [_CHECKOUT / "data" / "speech", data_root() / "speech"]
-    )
-    for folder in places:
-        if (folder / _SUMMARY).is_file():
-            return folder
-    looked = " and ".join(str(folder / _SUMMARY) for folder in places)
-    raise FileNotFoundError(
-        f"no speech data: looked for {looked}. The data ships with the book's repository in "
-        "data/speech: run inside a clone of it, pass root=FOLDER, or make the data with "
-        "`python data/speech/make_speech.py --out FOLDER`"
-    )

@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 from vqvae_lite.networks import check_positive_int
 from vqvae_lite.pixelcnn import check_conditions
 from vqvae_lite.quantizer import check_codes
-from vqvae_lite.sampling import check_sharpness, draw
+from vqvae_lite.sampling import check_sharpness, draw, generator_for
 
 
 @dataclass(frozen=True)
@@ -206,11 +206,8 @@ class WaveNet(nn.Module):
         check_positive_int(length=length, batch=batch)
         check_sharpness(temperature, top_k, self.config.num_codes)
         check_condition(self.config, label, condition, batch, length)
-        if not all(parameter.isfinite().all() for parameter in self.parameters()):
-            raise ValueError("model must have finite weights, got NaN or Inf in them")
         device = self.head.weight.device
-        generator = torch.Generator(device)
-        generator.manual_seed(int(torch.randint(2**62, ())) if seed is None else seed)
+        generator = generator_for(self, device, seed)
         codes = torch.empty(batch, length, dtype=torch.int64, device=device)
         with torch.autocast(device.type, enabled=False):
             steps = tqdm(
