@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 import soundfile
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from vqvae_lite.mulaw import to_levels, to_wave
-from vqvae_lite.sound import RATE, Utterance
+from vqvae_lite.sound import RATE, Utterance, resample
 from vqvae_lite.soundmeasures import phone_distance
 
 # By name: format and coding of soundfile, and how hard to compress, from 0 to 1.
@@ -24,27 +25,34 @@ CODERS = {
 }
 
 
-def measure_coders(utterances: Sequence[Utterance]) -> dict:
-    """Bits a second, and the distance from the original in dB where phones are known."""
-    result = {name: _measure(utterances, *how) for name, how in CODERS.items()}
+def measure_coders(utterances: Sequence[Utterance], rate: int) -> dict:
+    """Bits a second, and the distance from the original in dB where phones are known.
+
+    Args:
+        utterances: at 16 kHz.
+        rate: samples a second of what is coded.
+    """
+    result = {name: _measure(utterances, rate, *how) for name, how in CODERS.items()}
     labelled = [one for one in utterances if one.phones]
-    distances = [
-        phone_distance(one.wave, to_wave(to_levels(one.wave)), one.phones) for one in labelled
-    ]
+    distances = []
+    for one in labelled:
+        given = resample(one.wave, RATE, rate)
+        back = resample(to_wave(to_levels(given)), rate, RATE)
+        distances.append(phone_distance(one.wave, back, one.phones))
     result["mu-law, 8 bits"] = {
-        "bits_a_second": 8 * RATE, "distance_db": round(statistics.mean(distances), 2)
+        "bits_a_second": 8 * rate, "distance_db": round(statistics.mean(distances), 2)
     }  # fmt: skip
     return result
 
 
 def _measure(
-    utterances: Sequence[Utterance], container: str, coding: str, compression: float
+    utterances: Sequence[Utterance], rate: int, container: str, coding: str, compression: float
 ) -> dict:
     bits, samples, distances = 0, 0, []
     for speaker in dict.fromkeys(one.speaker for one in utterances):
         mine = [one for one in utterances if one.speaker == speaker]
         wave = torch.cat([one.wave for one in mine])
-        size, back = _code(wave, container, coding, compression)
+        size, back = _code(wave, rate, container, coding, compression)
         bits, samples = bits + 8 * size, samples + len(wave)
         parts = back.split([len(one.wave) for one in mine])
         for one, part in zip(mine, parts, strict=True):
@@ -56,15 +64,18 @@ def _measure(
     }
 
 
-def _code(wave: Tensor, container: str, coding: str, compression: float) -> tuple[int, Tensor]:
-    """Bytes, and the wave that they give back."""
+def _code(
+    wave: Tensor, rate: int, container: str, coding: str, compression: float
+) -> tuple[int, Tensor]:
+    """Bytes, and the wave that they give back, at 16 kHz again."""
     buffer = io.BytesIO()
     with soundfile.SoundFile(
-        buffer, "w", RATE, 1, coding, format=container, compression_level=compression
+        buffer, "w", rate, 1, coding, format=container, compression_level=compression
     ) as file:
-        for block in wave.split(RATE):
+        for block in resample(wave, RATE, rate).split(rate):
             file.write(block.numpy())
     size = len(buffer.getvalue())
     buffer.seek(0)
-    back, _ = soundfile.read(buffer, dtype="float32")
-    return size, torch.from_numpy(back)
+    back, rate = soundfile.read(buffer, dtype="float32")
+    back = resample(torch.from_numpy(back), rate, RATE)
+    return size, F.pad(back, (0, len(wave) - len(back)))

@@ -2,19 +2,20 @@
 
 Each code is given its commonest phone on training sentences, and the map is scored on the test
 sentences: of the four synthetic voices, whose phones are exact, and of Allison, whose phones are
-aligned. Beside it: the commonest phone alone; codes drawn at random as often as the model's;
-k-means on MFCC with as many codes of as many samples; and a small network that is told the phones,
-to show what labels are worth. Whatever has a choice makes it on the validation sentences.
+aligned. Three models are scored: the paper's, with a WaveNet to decode; one that is asked for
+cepstra, trained on the voices in question; and that of the other set, which never heard them.
 
-    python benchmarks/phonemes.py checkpoints/phonemes
+Beside them: the commonest phone alone; codes drawn at random as often as the model's; k-means on
+MFCC with as many codes of as many samples; and a small network that is told the phones, to show
+what labels are worth. Whatever has a choice makes it on the validation sentences.
+
+    python benchmarks/phoneme_models.py  # trains the models of cepstra, some minutes
+    python benchmarks/phonemes.py
 """
 
-import argparse
-import shlex
 import statistics
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -24,17 +25,27 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(ROOT))
 
-from vqvae_lite.checkpoints import load_checkpoint
+from vqvae_lite.cepstralmodel import CepstralVQVAE
+from vqvae_lite.checkpoints import Checkpoint, load_checkpoint
 from vqvae_lite.metrics import CodeUsage
 from vqvae_lite.phonemes import count_phones, k_means, phone_accuracy, phone_map
 from vqvae_lite.quantizer import nearest_codes
 from vqvae_lite.sound import RATE, Utterance
 from vqvae_lite.soundcoding import encode_wave
 from vqvae_lite.soundmeasures import HOP, mfcc
-from vqvae_lite.soundmodel import SoundVQVAE
 from vqvae_lite.speech import PHONES, SPLITS, SYNTHETIC, frame_phones, load_speech
 
 SETS = {"synthetic": SYNTHETIC, "allison": ("allison",)}
+# By set: the checkpoints of the models. All have as many codes of as many samples.
+MODELS = {
+    "synthetic": {
+        "vqvae": "phonemes", "of_allison": "phonemes_allison", "wavenet": "phonemes_wavenet"
+    },
+    "allison": {
+        "vqvae": "phonemes_allison", "of_synthetic": "phonemes", "wavenet": "phonemes_wavenet"
+    },
+}  # fmt: skip
+FRAMES = 4  # of 10 ms, a code
 PAUSE = PHONES.index("pau")
 PAPER = {"accuracy": 49.3, "commonest_phone": 7.2}  # percent, as the paper gives them
 SEEDS = 5  # of k-means; the best on validation is taken
@@ -48,109 +59,135 @@ class Split(NamedTuple):
 
     Attributes:
         voice: int64 (N,), of the set's speakers.
-        codes: int64 (N,).
+        codes: of each model, int64 (N,).
         phones: int64 (N,), -1 where none is spoken.
         features: float32 (N, 13), the mean of the MFCC over a code's samples.
+        in_units: float32 (N, P), likewise of the cepstra that the model "vqvae" is asked for.
         context: float32 (N, 7 * 13), those of the codes around as well.
         share_in_one_phone: of the codes, those whose samples are all of one phone.
     """
 
     voice: Tensor
-    codes: Tensor
+    codes: dict[str, Tensor]
     phones: Tensor
     features: Tensor
+    in_units: Tensor
     context: Tensor
     share_in_one_phone: float
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", help="a checkpoint or run folder of a model of sound")
-    parser.add_argument("--name", default="phonemes", help="of the results file")
-    options = parser.parse_args()
-    checkpoint = load_checkpoint(options.model)
-    model = checkpoint.model
-    if model.config.hop % HOP:
-        parser.error(f"a code must stand for a multiple of {HOP} samples, got {model.config.hop}")
-    splits = {
-        name: {split: read(model, load_speech(split, speakers)) for split in SPLITS}
-        for name, speakers in SETS.items()
-    }
     figures = {
-        "settings": asdict(model.config),
-        "step": checkpoint.config["step"],
-        "codes_a_second": RATE / model.config.hop,
+        "codes_a_second": 100 / FRAMES,
         "paper_percent": PAPER,
-        "sets": {name: measure(model, name, splits) for name in SETS},
         "phones": list(PHONES),
-        "counts_of_synthetic_test": counts(model, splits["synthetic"]["test"]),
+        "sets": {name: measure(name, speakers) for name, speakers in SETS.items()},
     }
-    command = shlex.join(["python", "benchmarks/phonemes.py", *sys.argv[1:]])
-    print(f"written to {write_result(options.name, command, figures)}")
+    print(f"written to {write_result('phonemes', 'python benchmarks/phonemes.py', figures)}")
 
 
-def read(model: SoundVQVAE, utterances: Sequence[Utterance]) -> Split:
+def read(models: dict[str, nn.Module], utterances: Sequence[Utterance]) -> Split:
     """The codes, phones and MFCC of some utterances, one after another."""
-    hop, parts, pure = model.config.hop, [], []
+    hop, parts, pure = FRAMES * HOP, [], []
+    codes = {name: [] for name in models}
     names = list(dict.fromkeys(utterance.speaker for utterance in utterances))
     for utterance in utterances:
-        codes = encode_wave(model, utterance.wave)
+        for name, model in models.items():
+            codes[name].append(codes_of(model, utterance.wave))
         whole = F.pad(utterance.wave, (0, -len(utterance.wave) % hop))
-        features = mfcc(whole).unflatten(0, (len(codes), hop // HOP)).mean(1)
+        count = len(whole) // hop
+        features = mfcc(whole).unflatten(0, (count, FRAMES)).mean(1)
+        asked = models["vqvae"]
+        in_units = asked.frames(utterance.wave).unflatten(0, (count, FRAMES)).mean(1) @ asked.units
         around = F.pad(features.T, (CONTEXT, CONTEXT), mode="replicate").T
-        phones = frame_phones(utterance.phones, len(codes), hop / RATE)
-        every = frame_phones(utterance.phones, len(codes) * hop // HOP, HOP / RATE)
-        pure.append((every.unflatten(0, (len(codes), -1)) == phones[:, None]).all(1)[phones >= 0])
+        phones = frame_phones(utterance.phones, count, hop / RATE)
+        every = frame_phones(utterance.phones, count * FRAMES, HOP / RATE)
+        pure.append((every.unflatten(0, (count, -1)) == phones[:, None]).all(1)[phones >= 0])
         parts.append(
             (
-                torch.full_like(codes, names.index(utterance.speaker)),
-                codes,
+                torch.full_like(phones, names.index(utterance.speaker)),
                 phones,
                 features,
+                in_units,
                 around.unfold(0, 2 * CONTEXT + 1, 1).flatten(1),
             )
         )
-    joined = (torch.cat(part) for part in zip(*parts, strict=True))
-    return Split(*joined, torch.cat(pure).double().mean().item())
+    voice, phones, features, in_units, around = (
+        torch.cat(part) for part in zip(*parts, strict=True)
+    )
+    return Split(
+        voice,
+        {name: torch.cat(rows) for name, rows in codes.items()},
+        phones,
+        features,
+        in_units,
+        around,
+        torch.cat(pure).double().mean().item(),
+    )
 
 
-def measure(model: SoundVQVAE, name: str, splits: dict[str, dict[str, Split]]) -> dict:
+def codes_of(model: nn.Module, wave: Tensor) -> Tensor:
+    """The codes of a wave at 16 kHz, int64 (N,), by either kind of model."""
+    if isinstance(model, CepstralVQVAE):
+        return model.encode(model.frames(wave)[None])[0]
+    return encode_wave(model, wave)
+
+
+def measure(name: str, speakers: Sequence[str]) -> dict:
     """All lines for one set of voices, in percent; printed too."""
-    num_codes, parts = model.config.num_codes, splits[name]
+    checkpoints = {
+        line: load_checkpoint(ROOT / "checkpoints" / folder)
+        for line, folder in MODELS[name].items()
+    }
+    models = {line: checkpoint.model for line, checkpoint in checkpoints.items()}
+    num_codes = models["vqvae"].config.num_codes
+    parts = {split: read(models, load_speech(split, speakers)) for split in SPLITS}
     train, test = parts["train"], parts["test"]
-    usage = CodeUsage(num_codes)
-    usage.update(test.codes[None])
+    deviation, mean = torch.std_mean(train.features, 0)
+
+    def standardised(part: Split) -> Tensor:
+        return (part.features - mean) / deviation
+
     result = {
         "training_codes": int((train.phones >= 0).sum()),
         "test_codes": int((test.phones >= 0).sum()),
         "pauses": percent((test.phones[test.phones >= 0] == PAUSE).double().mean().item()),
         "codes_in_one_phone": percent(test.share_in_one_phone),
-        "perplexity": round(usage.perplexity, 1),
-        "codes_used": round(usage.fraction_used, 4),
-        "commonest_phone": score([torch.zeros_like(part.codes) for part in (train, test)], parts),
-        "random_codes": random_codes(train.codes, num_codes, parts),
-        "k_means": k_means_line(num_codes, parts, standard=True),
-        "k_means_not_standardised": k_means_line(num_codes, parts, standard=False),
-        "vqvae": score((train.codes, test.codes), parts),
+        "commonest_phone": score([torch.zeros_like(part.phones) for part in (train, test)], parts),
+        "random_codes": random_codes(train.codes["vqvae"], num_codes, parts),
+        "k_means": k_means_line(num_codes, parts, standardised),
+        "k_means_not_standardised": k_means_line(num_codes, parts, lambda part: part.features),
+        "k_means_in_the_units_of_vqvae": k_means_line(num_codes, parts, lambda part: part.in_units),
+        **{line: model_line(line, checkpoint, parts) for line, checkpoint in checkpoints.items()},
         "told_the_phones": {"accuracy": percent(told_the_phones(parts))},
     }
-    result["vqvae"]["on_training_sentences"] = percent(
-        phone_accuracy(make_map(train.codes, train.phones), train.codes, train.phones)
-    )
-    others = splits["synthetic"]["train"]
-    mapping = make_map(others.codes, others.phones)
-    if name == "synthetic":
-        result["by_voice"] = {
-            speaker: percent(phone_accuracy(mapping, test.codes[mine], test.phones[mine]))
-            for index, speaker in enumerate(SYNTHETIC)
-            for mine in [test.voice == index]
-        }
-    else:
-        accuracy = phone_accuracy(mapping, test.codes, test.phones)
-        result["by_the_map_of_synthetic"] = percent(accuracy)
+    mapping = make_map(train.codes["vqvae"], train.phones)
+    result["vqvae_by_voice"] = {
+        speaker: percent(phone_accuracy(mapping, test.codes["vqvae"][mine], test.phones[mine]))
+        for index, speaker in enumerate(speakers)
+        for mine in [test.voice == index]
+    }
     for line, value in result.items():
         print(name, line, value, flush=True)
+    table = count_phones(test.codes["vqvae"], test.phones, num_codes, len(PHONES))
+    result["counts_of_test"] = [" ".join(map(str, row)) for row in table.tolist()]
     return result
+
+
+def model_line(line: str, checkpoint: Checkpoint, parts: dict[str, Split]) -> dict:
+    """A model's score, how it uses its codes, and its score on what its map was made from."""
+    train, test = parts["train"], parts["test"]
+    usage = CodeUsage(checkpoint.model.config.num_codes)
+    usage.update(test.codes[line][None])
+    mapping = make_map(train.codes[line], train.phones)
+    seen = phone_accuracy(mapping, train.codes[line], train.phones)
+    return {
+        **score((train.codes[line], test.codes[line]), parts),
+        "on_training_sentences": percent(seen),
+        "perplexity": round(usage.perplexity, 1),
+        "codes_used": round(usage.fraction_used, 4),
+        "step": checkpoint.config["step"],
+    }
 
 
 def make_map(codes: Tensor, phones: Tensor) -> Tensor:
@@ -181,21 +218,18 @@ def random_codes(codes: Tensor, num_codes: int, parts: dict[str, Split]) -> dict
     for seed in range(RANDOM_SEEDS):
         generator = torch.Generator().manual_seed(seed)
         drawn = [
-            torch.multinomial(frequency, len(parts[split].codes), True, generator=generator)
+            torch.multinomial(frequency, len(parts[split].phones), True, generator=generator)
             for split in ("train", "test")
         ]
         scores.append(score(drawn, parts))
     return {line: round(statistics.mean(one[line] for one in scores), 2) for line in scores[0]}
 
 
-def k_means_line(num_codes: int, parts: dict[str, Split], standard: bool) -> dict:
-    """K-means on the MFCC of the training sentences, by the seed that is best on validation.
-
-    `standard`: each coefficient is brought to mean 0 and variance 1 over the training sentences.
-    """
-    deviation, mean = torch.std_mean(parts["train"].features, 0)
-    scale = deviation if standard else torch.ones_like(deviation)
-    scaled = {split: (part.features - mean) / scale for split, part in parts.items()}
+def k_means_line(
+    num_codes: int, parts: dict[str, Split], points: Callable[[Split], Tensor]
+) -> dict:
+    """K-means on what `points` gives of the training sentences; the seed best on validation."""
+    scaled = {split: points(part) for split, part in parts.items()}
     tried = []
     for seed in range(SEEDS):
         centres = k_means(scaled["train"], num_codes, seed=seed)
@@ -247,12 +281,6 @@ def told_the_phones(parts: dict[str, Split]) -> float:
                 optimizer.step()
             best = max(best, (accuracy("validation"), accuracy("test")))
     return best[1]
-
-
-def counts(model: SoundVQVAE, part: Split) -> list[str]:
-    """How often each code stands where each phone is spoken: a row a code, a number a phone."""
-    table = count_phones(part.codes, part.phones, model.config.num_codes, len(PHONES))
-    return [" ".join(map(str, row)) for row in table.tolist()]
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vqvae_lite.sound import RATE, Utterance
-from vqvae_lite.soundcoding import decode_waves, encode_wave
+from vqvae_lite.sound import RATE, Utterance, resample
+from vqvae_lite.soundcoding import decode_waves, whole_hops
 from vqvae_lite.soundmodel import SoundVQVAE
 
 SHORTEST, LONGEST = 1.8, 3.6  # seconds: what takes part
@@ -16,9 +16,17 @@ SHUFFLED = "shuffled"  # in the place of a target: the speaker's own voice, the 
 
 
 class Sentence(NamedTuple):
-    """One test sentence of one speaker, with its codes, and these in a random order."""
+    """One test sentence of one speaker.
+
+    Attributes:
+        utterance: as it is heard: at 16 kHz.
+        levels: as the model is given it: at its own rate, uint8 (T,), T a multiple of its hop.
+        codes: of the levels.
+        shuffled: the codes in a random order.
+    """
 
     utterance: Utterance
+    levels: Tensor
     codes: Tensor
     shuffled: Tensor
 
@@ -27,8 +35,18 @@ class Sentence(NamedTuple):
 Decoded = dict[tuple[int, str], Tensor]
 
 
+def as_heard(utterances: Sequence[Utterance], rate: int) -> list[Utterance]:
+    """At 16 kHz, without what a model of another rate cannot hear, and so cannot say."""
+    if rate == RATE:
+        return list(utterances)
+    return [
+        one._replace(wave=resample(resample(one.wave, RATE, rate), rate, RATE))
+        for one in utterances
+    ]
+
+
 def choose(
-    model: SoundVQVAE, test: Sequence[Utterance], speakers: Sequence[str], count: int
+    model: SoundVQVAE, rate: int, test: Sequence[Utterance], speakers: Sequence[str], count: int
 ) -> list[Sentence]:
     """As many test sentences of each speaker, of a middling length, drawn with a seed."""
     generator = torch.Generator().manual_seed(0)
@@ -42,16 +60,22 @@ def choose(
         if len(fitting) < count:
             raise SystemExit(f"--sentences must be at most {len(fitting)}: {name} has no more")
         for place in torch.randperm(len(fitting), generator=generator)[:count].tolist():
-            codes = encode_wave(model, fitting[place].wave)
+            one = fitting[place]
+            levels = whole_hops(resample(one.wave, RATE, rate), model.config.hop)
+            codes = model.encode(levels[None])[0]
             shuffled = codes[torch.randperm(len(codes), generator=generator)]
-            result.append(Sentence(fitting[place], codes, shuffled))
+            result.append(Sentence(one, levels, codes, shuffled))
     return result
 
 
 def decode_all(
-    model: SoundVQVAE, sentences: Sequence[Sentence], speakers: Sequence[str]
+    model: SoundVQVAE,
+    rate: int,
+    sentences: Sequence[Sentence],
+    speakers: Sequence[str],
+    temperature: float,
 ) -> Decoded:
-    """Every sentence in every voice, and its shuffled codes in its own voice."""
+    """Every sentence in every voice, and its shuffled codes in its own voice, at 16 kHz."""
     keys, codes, voices = [], [], []
     for place, sentence in enumerate(sentences):
         for name in (*speakers, SHUFFLED):
@@ -59,7 +83,10 @@ def decode_all(
             codes.append(sentence.shuffled if name == SHUFFLED else sentence.codes)
             voice = sentence.utterance.speaker if name == SHUFFLED else name
             voices.append(speakers.index(voice))
-    waves = decode_waves(model, codes, voices, seed=0, batch_size=BATCH)
-    return {
-        keys[index]: wave[: len(sentences[keys[index][0]].utterance.wave)] for index, wave in waves
-    }
+    said = {}
+    for index, wave in decode_waves(
+        model, codes, voices, temperature=temperature, seed=0, batch_size=BATCH
+    ):
+        length = len(sentences[keys[index][0]].utterance.wave)
+        said[keys[index]] = resample(wave, rate, RATE)[:length]
+    return said

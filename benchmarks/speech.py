@@ -5,6 +5,9 @@ original phone by phone, and whether the pitch is kept; beside codes shuffled in
 sentence, and coders of sound. Conversion, from every speaker to every other: whom a judge that only
 knows real speech takes the voice for, where its pitch lies, whether the words are still there.
 
+Everything is heard at 16 kHz. Where the model has a lower rate, real speech too is brought to that
+rate and back first, so that nothing is told apart by frequencies that the model never had.
+
     python benchmarks/speech.py checkpoints/speech
 """
 
@@ -24,16 +27,15 @@ sys.path.insert(0, str(ROOT))
 
 from coders import measure_coders
 from conversion import measure_pitch, measure_voice, measure_words
-from saidagain import SHUFFLED, Decoded, Sentence, choose, decode_all
+from saidagain import SHUFFLED, Decoded, Sentence, as_heard, choose, decode_all
 
 from vqvae_lite.checkpoints import load_checkpoint
 from vqvae_lite.metrics import CodeUsage
 from vqvae_lite.mulaw import to_levels, to_wave
 from vqvae_lite.sound import RATE
-from vqvae_lite.soundcoding import whole_hops
 from vqvae_lite.soundmeasures import phone_distance, pitch_track
 from vqvae_lite.soundmodel import SoundVQVAE
-from vqvae_lite.soundrecipes import speakers_of
+from vqvae_lite.soundrecipes import rate_of, speakers_of
 from vqvae_lite.speech import SPLITS, load_speech
 
 
@@ -42,16 +44,19 @@ def main() -> None:
     parser.add_argument("model", help="a checkpoint or run folder of a model of sound")
     parser.add_argument("--name", default="speech", help="of the results file")
     parser.add_argument("--sentences", type=int, default=4, help="of each speaker, at least 2")
+    parser.add_argument("--temperature", type=float, default=1.0, help="of the samples")
     options = parser.parse_args()
     if options.sentences < 2:
         parser.error(f"--sentences must be at least 2, got {options.sentences}")
     checkpoint = load_checkpoint(options.model)
-    model, speakers = checkpoint.model, speakers_of(checkpoint)
-    speech = {split: load_speech(split, speakers) for split in SPLITS}
-    sentences = choose(model, speech["test"], speakers, options.sentences)
+    model, speakers, rate = checkpoint.model, speakers_of(checkpoint), rate_of(checkpoint)
+    speech = {split: as_heard(load_speech(split, speakers), rate) for split in SPLITS}
+    sentences = choose(model, rate, speech["test"], speakers, options.sentences)
     figures = {
         "settings": asdict(model.config),
         "step": checkpoint.config["step"],
+        "rate": rate,
+        "temperature": options.temperature,
         "speakers": list(speakers),
         "sentences_of_each": options.sentences,
         "seconds": round(sum(len(one.utterance.wave) for one in sentences) / RATE, 1),
@@ -61,9 +66,9 @@ def main() -> None:
         figures[name] = measured
         print(name, measured, flush=True)
 
-    keep("codes", measure_codes(model, sentences))
-    keep("coders", measure_coders([one.utterance for one in sentences]))
-    decoded = decode_all(model, sentences, speakers)
+    keep("codes", measure_codes(model, rate, sentences))
+    keep("coders", measure_coders([one.utterance for one in sentences], rate))
+    decoded = decode_all(model, rate, sentences, speakers, options.temperature)
     pitches = {key: pitch_track(wave) for key, wave in decoded.items()}
     reconstruction = {
         name: measure_reconstruction(model, name, speakers, sentences, decoded, pitches)
@@ -77,15 +82,15 @@ def main() -> None:
     print(f"written to {write_result(options.name, command, figures)}")
 
 
-def measure_codes(model: SoundVQVAE, sentences: Sequence[Sentence]) -> dict:
+def measure_codes(model: SoundVQVAE, rate: int, sentences: Sequence[Sentence]) -> dict:
     """How many bits a second the codes are."""
-    usage, rate = CodeUsage(model.config.num_codes), RATE / model.config.hop
+    usage, codes_a_second = CodeUsage(model.config.num_codes), rate / model.config.hop
     for sentence in sentences:
         usage.update(sentence.codes[None])
     return {
-        "codes_a_second": rate,
-        "bits_a_second": round(rate * math.log2(model.config.num_codes)),
-        "bits_a_second_by_their_frequencies": round(rate * math.log2(usage.perplexity)),
+        "codes_a_second": codes_a_second,
+        "bits_a_second": round(codes_a_second * math.log2(model.config.num_codes)),
+        "bits_a_second_by_their_frequencies": round(codes_a_second * math.log2(usage.perplexity)),
         "perplexity": round(usage.perplexity, 1),
         "codes_used": round(usage.fraction_used, 4),
     }
@@ -108,12 +113,11 @@ def measure_reconstruction(
     tracks = {"original": [], "decoded": [], SHUFFLED: []}
     samples = 0
     for place, other in zip(mine, mine[1:] + mine[:1], strict=True):
-        utterance, *rows = sentences[place]
-        levels = whole_hops(utterance.wave, model.config.hop)[None]
-        samples += levels.numel()
+        utterance, levels, *rows = sentences[place]
+        samples += len(levels)
         for line, codes in zip(nats, rows, strict=True):
             condition = model.context(model.quantizer.lookup(codes[None]))
-            nats[line] -= model.decoder(levels, speaker, condition).log_prob.item()
+            nats[line] -= model.decoder(levels[None], speaker, condition).log_prob.item()
         tracks["original"].append(pitch_track(utterance.wave))
         tracks["decoded"].append(pitches[place, name])
         tracks[SHUFFLED].append(pitches[place, SHUFFLED])

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from torch import nn
 from torch.utils.data import Dataset
 
 from vqvae_lite.checkpoints import Checkpoint, last_checkpoint, load_checkpoint, new_model
@@ -26,6 +27,7 @@ def train_stages(
     last_steps: int,
     run: Path,
     details: Callable[[TrainingConfig], dict],
+    begin: Callable[[nn.Module], None] = lambda model: None,
     **options: Any,
 ) -> None:
     """Trains to the last step, from the run's last checkpoint where there is one.
@@ -41,6 +43,7 @@ def train_stages(
         last_steps: those at a tenth of the step size; 0: none.
         run: the folder for the checkpoints.
         details: of a stage, JSON for its checkpoints.
+        begin: with what a new model needs before its first step.
         options: more for `train`.
     """
     stages = [replace(training, steps=training.steps - last_steps)]
@@ -50,7 +53,11 @@ def train_stages(
         resume = last_of(run)
         if resume and resume.config["step"] >= stage.steps:
             continue
-        model = resume.model if resume else new_model(kind, settings, stage.seed)
+        if resume:
+            model = resume.model
+        else:
+            model = new_model(kind, settings, stage.seed)
+            begin(model)
         print(f"{run.name}: to step {stage.steps} of {training.steps}, {stage.batch_size} each")
         train(model, data(), stage, run=run, details=details(stage), resume=resume, **options)
 

@@ -154,13 +154,13 @@ def test_importing_the_package_changes_nothing():
 # The stations of the flow, in order; modules of one station may import each other.
 STATIONS = [
     {"folders", "images", "maze", "mulaw", "sound", "speech"},
-    {"networks", "sounddata"},
+    {"networks", "sounddata", "soundmeasures"},
     {"codebook", "quantizer"},
     {"likelihoods"},
     {"autoencoder", "model", "vae", "vimco", "pixelcnn"},
     {"mapcoder", "pixelvae", "pixelvqvae"},
-    {"latentuse", "sampling", "soundmodel", "wavenet"},
-    {"metrics", "distributed", "phonemes", "soundmeasures"},
+    {"cepstralmodel", "latentuse", "sampling", "soundmodel", "wavenet"},
+    {"metrics", "distributed", "phonemes"},
     {"checkpoints", "codefile", "encoding", "soundcodefile", "soundcoding"},
     {"bits", "evaluation", "soundevaluation", "training"},
     {"recipes", "soundrecipes"},

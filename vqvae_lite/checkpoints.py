@@ -22,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from vqvae_lite.autoencoder import Autoencoder, AutoencoderConfig
+from vqvae_lite.cepstralmodel import CepstralConfig, CepstralVQVAE
 from vqvae_lite.model import VQVAE, ModelConfig
 from vqvae_lite.pixelcnn import GatedPixelCNN, PixelCNNConfig
 from vqvae_lite.pixelvae import PixelVAE, PixelVAEConfig
@@ -41,6 +42,7 @@ MODELS = {
     "pixelvae": (PixelVAEConfig, PixelVAE),
     "pixelvqvae": (PixelVQVAEConfig, PixelVQVAE),
     "soundvqvae": (SoundConfig, SoundVQVAE),
+    "cepstralvqvae": (CepstralConfig, CepstralVQVAE),
     "wavenet": (WaveNetConfig, WaveNet),
 }
 FORMAT = "vqvae-lite checkpoint 1"

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -150,3 +151,17 @@ class Decoder(nn.Module):
         for doubling in self.doublings:
             x = doubling(F.relu(x))
         return x
+
+
+def check_label(label: Tensor, batch: int, num_classes: int) -> None:
+    """Raises TypeError or ValueError unless a label is integers (B,) in [0, num_classes)."""
+    if label.is_floating_point() or label.dtype == torch.bool:
+        raise TypeError(f"label must be integers, got {label.dtype}")
+    if label.shape != (batch,):
+        raise ValueError(f"label must have the shape {(batch,)}, got {tuple(label.shape)}")
+    if not torch.compiler.is_compiling():
+        low, high = (bound.item() for bound in torch.aminmax(label))
+        if low < 0 or high >= num_classes:
+            raise ValueError(
+                f"label must lie in [0, {num_classes}), got values from {low} to {high}"
+            )

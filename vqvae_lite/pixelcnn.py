@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vqvae_lite.networks import check_positive_int
+from vqvae_lite.networks import check_label, check_positive_int
 from vqvae_lite.quantizer import check_codes
 
 
@@ -290,15 +290,7 @@ def check_conditions(
         if (value is None) != (wanted is None):
             raise ValueError(f"{name} must be {'None' if wanted is None else 'given'}: see config")
     if label is not None:
-        if label.is_floating_point() or label.dtype == torch.bool:
-            raise TypeError(f"label must be integers, got {label.dtype}")
-        if label.shape != size[:1]:
-            raise ValueError(f"label must have the shape {size[:1]}, got {tuple(label.shape)}")
-        if not torch.compiler.is_compiling():
-            low, high = (bound.item() for bound in torch.aminmax(label))
-            if low < 0 or high >= config.num_classes:
-                classes = f"[0, {config.num_classes})"
-                raise ValueError(f"label must lie in {classes}, got values from {low} to {high}")
+        check_label(label, size[0], config.num_classes)
     if condition is not None:
         if not condition.is_floating_point():
             raise TypeError(f"condition must be floating point, got {condition.dtype}")

@@ -36,6 +36,22 @@ class SpokenCodes(NamedTuple):
     speaker: Tensor
 
 
+class SpokenFrames(NamedTuple):
+    """A batch of rows of frames.
+
+    Attributes:
+        frames: float32 (B, n, P), what was measured of each 10 ms.
+        speaker: int64 (B,), whose speech it was.
+    """
+
+    frames: Tensor
+    speaker: Tensor
+
+
+# What a data set of windows gives: values of a speaker each, side by side in time.
+Spoken = Sound | SpokenCodes | SpokenFrames
+
+
 class Windows(Dataset):
     """Windows out of long rows, one row for each speaker.
 
@@ -43,16 +59,16 @@ class Windows(Dataset):
     half. The windows begin `length` apart, so every place is as likely as another.
 
     Args:
-        rows: (T,) each, of one dtype; one that is shorter than a window gives none.
+        rows: (T, ...) each, of one dtype; one that is shorter than a window gives none.
         length: that a model sees at once.
-        kind: of batch, `Sound` or `SpokenCodes`.
+        kind: of batch.
 
     Raises:
         TypeError: `length` is no int.
         ValueError: it is below 1, or no row is as long as a window.
     """
 
-    def __init__(self, rows: Sequence[Tensor], length: int, kind: type[Sound | SpokenCodes]):
+    def __init__(self, rows: Sequence[Tensor], length: int, kind: type[Spoken]):
         check_positive_int(length=length)
         self.rows, self.length, self.kind = rows, length, kind
         self.windows = [
@@ -62,7 +78,7 @@ class Windows(Dataset):
         ]
         if not self.windows:
             longest = max((len(row) for row in rows), default=0)
-            unit = "samples" if kind is Sound else "codes"
+            unit = "samples" if kind is Sound else kind._fields[0]
             raise ValueError(
                 f"the utterances must give a window of {2 * length} {unit}: nobody says more "
                 f"than {longest}"
@@ -71,11 +87,11 @@ class Windows(Dataset):
     def __len__(self) -> int:
         return len(self.windows)
 
-    def __getitem__(self, index: int) -> Sound | SpokenCodes:
+    def __getitem__(self, index: int) -> Spoken:
         values, speaker = self.__getitems__([index])
         return self.kind(values[0], speaker[0])
 
-    def __getitems__(self, indices: Sequence[int]) -> Sound | SpokenCodes:
+    def __getitems__(self, indices: Sequence[int]) -> Spoken:
         chosen = [self.windows[index] for index in indices]
         values = [self.rows[speaker][start : start + 2 * self.length] for speaker, start in chosen]
         return self.kind(torch.stack(values), torch.tensor([speaker for speaker, _ in chosen]))
@@ -109,14 +125,14 @@ class SoundWindows(Windows):
 def by_speaker(
     utterances: Sequence[Utterance], rows: Sequence[Tensor], speakers: Sequence[str]
 ) -> list[Tensor]:
-    """What belongs to the utterances of each speaker, (T,) each, one after another.
+    """What belongs to the utterances of each speaker, (T, ...) each, one after another.
 
     Args:
         utterances: any of other speakers are left out.
-        rows: (T,) of one dtype, for each utterance.
+        rows: (T, ...) of one dtype, for each utterance.
         speakers: names; who says nothing has an empty row.
     """
-    silent = torch.empty(0, dtype=rows[0].dtype if rows else None)
+    silent = rows[0][:0] if rows else torch.empty(0)
     pairs = list(zip(utterances, rows, strict=True))
     return [
         torch.cat([silent, *(row for utterance, row in pairs if utterance.speaker == name)])
@@ -124,10 +140,11 @@ def by_speaker(
     ]
 
 
-def crop(batch: Sound | SpokenCodes) -> Sound | SpokenCodes:
+def crop(batch: Spoken) -> Spoken:
     """Half of each window, from a place in its first half that torch's generator draws."""
     values, speaker = batch
     length = values.shape[1] // 2
     starts = torch.randint(length, (len(values), 1), device=values.device)
     places = starts + torch.arange(length, device=values.device)
-    return type(batch)(values.gather(1, places), speaker)
+    rows = torch.arange(len(values), device=values.device)[:, None]
+    return type(batch)(values[rows, places], speaker)

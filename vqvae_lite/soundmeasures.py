@@ -46,25 +46,29 @@ def log_mel(wave: Tensor) -> Tensor:
         ValueError: it is shorter than a frame, or holds NaN or Inf.
     """
     spectrum = _spectrum(_check_wave(wave))
-    return 10 * torch.log10((spectrum @ _mel_bands().T).clamp_min(10 ** (FLOOR / 10)))
+    bands = _mel_bands().to(wave.device)
+    return 10 * torch.log10((spectrum @ bands.T).clamp_min(10 ** (FLOOR / 10)))
 
 
-def mfcc(wave: Tensor) -> Tensor:
+def mfcc(wave: Tensor, coefficients: int = COEFFICIENTS) -> Tensor:
     """Mel-frequency cepstral coefficients: the slow part of each frame's log-mel spectrum.
 
-    The first 13 coefficients of an orthonormal cosine transform over the 40 bands (Davis and
+    The first coefficients of an orthonormal cosine transform over the 40 bands (Davis and
     Mermelstein, 1980). The first one is sqrt(40) times the frame's mean level.
 
     Args:
         wave: as for `log_mel`.
+        coefficients: how many, 1 to 40.
 
     Returns:
-        float32 (..., T // 160, 13), in dB.
+        float32 (..., T // 160, coefficients), in dB.
 
     Raises:
-        TypeError, ValueError: as `log_mel`.
+        TypeError, ValueError: as `log_mel`, or there are not so many coefficients.
     """
-    return log_mel(wave) @ _cosines().T
+    if not 1 <= coefficients <= BANDS:
+        raise ValueError(f"coefficients must be 1 to {BANDS}, got {coefficients}")
+    return log_mel(wave) @ _cosines(coefficients).to(wave.device).T
 
 
 def pitch_track(wave: Tensor) -> Tensor:
@@ -187,7 +191,7 @@ def _padded(wave: Tensor, length: int) -> Tensor:
 
 def _spectrum(wave: Tensor) -> Tensor:
     """Power by frequency, (..., frames, 257): the sum over them is a frame's mean square."""
-    window = torch.hann_window(WINDOW)
+    window = torch.hann_window(WINDOW, device=wave.device)
     flat = _padded(wave, FFT).reshape(-1, _padded(wave, FFT).shape[-1])
     bins = torch.stft(flat, FFT, HOP, WINDOW, window, center=False, return_complex=True)
     power = bins.abs().square() / (FFT * window.square().sum())
@@ -205,9 +209,9 @@ def _mel_bands() -> Tensor:
     return torch.minimum(rising, falling).clamp_min(0).float()
 
 
-def _cosines() -> Tensor:
-    """(13, 40): the first rows of the orthonormal cosine transform (DCT-II)."""
-    order = torch.arange(COEFFICIENTS, dtype=torch.float64)[:, None]
+def _cosines(count: int) -> Tensor:
+    """(count, 40): the first rows of the orthonormal cosine transform (DCT-II)."""
+    order = torch.arange(count, dtype=torch.float64)[:, None]
     place = torch.arange(BANDS, dtype=torch.float64) + 0.5
     rows = math.sqrt(2 / BANDS) * torch.cos(math.pi / BANDS * order * place)
     rows[0] /= math.sqrt(2)
