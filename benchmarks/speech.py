@@ -31,8 +31,8 @@ from saidagain import SHUFFLED, Decoded, Sentence, as_heard, choose, decode_all
 
 from vqvae_lite.checkpoints import load_checkpoint
 from vqvae_lite.metrics import CodeUsage
-from vqvae_lite.mulaw import to_levels, to_wave
-from vqvae_lite.sound import RATE
+from vqvae_lite.mulaw import to_wave
+from vqvae_lite.sound import RATE, resample
 from vqvae_lite.soundmeasures import phone_distance, pitch_track
 from vqvae_lite.soundmodel import SoundVQVAE
 from vqvae_lite.soundrecipes import rate_of, speakers_of
@@ -71,7 +71,7 @@ def main() -> None:
     decoded = decode_all(model, rate, sentences, speakers, options.temperature)
     pitches = {key: pitch_track(wave) for key, wave in decoded.items()}
     reconstruction = {
-        name: measure_reconstruction(model, name, speakers, sentences, decoded, pitches)
+        name: measure_reconstruction(model, rate, name, speakers, sentences, decoded, pitches)
         for name in speakers
     }
     keep("reconstruction", reconstruction)
@@ -99,6 +99,7 @@ def measure_codes(model: SoundVQVAE, rate: int, sentences: Sequence[Sentence]) -
 @torch.no_grad()
 def measure_reconstruction(
     model: SoundVQVAE,
+    rate: int,
     name: str,
     speakers: Sequence[str],
     sentences: Sequence[Sentence],
@@ -122,7 +123,7 @@ def measure_reconstruction(
         tracks["decoded"].append(pitches[place, name])
         tracks[SHUFFLED].append(pitches[place, SHUFFLED])
         if utterance.phones:
-            given = to_wave(to_levels(utterance.wave))
+            given = resample(to_wave(levels), rate, RATE)[: len(utterance.wave)]
             for line, wave, said in (
                 ("decoded", given, decoded[place, name]),
                 (SHUFFLED, given, decoded[place, SHUFFLED]),

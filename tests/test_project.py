@@ -134,6 +134,40 @@ def test_latents_in_use_in_the_readme_are_those_of_the_results():
     ) in readme
 
 
+def test_speech_in_the_readme_is_that_of_the_results():
+    readme = (ROOT / "README.md").read_text()
+    results = ROOT / "benchmarks" / "results"
+    speech, phonemes, sampling = (
+        json.loads((results / f"{name}.json").read_text())
+        for name in ("speech", "phonemes", "wavenet_sampling")
+    )
+    voice, pitch, words = (speech[part] for part in ("voice", "pitch", "words"))
+    kept = words["conversions_over_reconstructions"]["lead_of_right_text"]
+    assert (
+        f"a judge of real voices hears the target in {voice['named_target']:.1f} % and the source "
+        f"in {voice['named_source']:.1f} % of {voice['conversions']} conversions; the median pitch "
+        f"is within 15 % of the target's for {pitch['pairs_within_15_percent']:.1f} % of the "
+        f"pairs; a recogniser's lead of the right words is {kept:.0%} of the reconstructions'"
+    ) in readme
+    lines = [
+        " / ".join(
+            f"{phonemes['sets'][name][line]['accuracy']:.1f}" for name in ("synthetic", "allison")
+        )
+        for line in ("vqvae", "k_means", "wavenet", "random_codes")
+    ]
+    assert (
+        "synthetic voices / a real one: VQ-VAE of cepstra {} %, k-means on MFCC {}, VQ-VAE with a "
+        "WaveNet {}, random codes {}"
+    ).format(*lines) in readme
+    small = next(iter(sampling["networks"].values()))
+    one, many = (
+        f"{small['batches'][batch]['times_faster_than_full_forward']:,.0f}" for batch in ("1", "64")
+    )
+    assert (
+        f"{one} times faster than a full forward pass a sample, {many} in a batch of 64" in readme
+    )
+
+
 def test_importing_the_package_changes_nothing():
     script = (
         "import os, sys, warnings, torch, numpy, matplotlib\n"
