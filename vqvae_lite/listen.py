@@ -68,9 +68,11 @@ class Sounds:
             raise ValueError(f"rate must be one of {MP3_RATES}, got {rate}")
         self.seconds = {caption: len(wave) / rate for caption, wave in sounds.items()}
         figures = [_figure(caption, mp3(wave, rate)) for caption, wave in sounds.items()]
-        # Side by side where there is room, below each other on a phone.
+        # Side by side where there is room, below each other on a phone. The colours are its own:
+        # a page in dark mode would write light captions on the light ground that it gives outputs.
         self.html = (
-            '<div style="display:flex;flex-wrap:wrap;gap:0.75rem 1.25rem">'
+            '<div style="display:flex;flex-wrap:wrap;gap:0.75rem 1.25rem;padding:0.5rem 0.75rem;'
+            'border-radius:0.375rem;background:#f3f4f6;color:#1b1f24">'
             + "".join(figures)
             + "</div>"
         )
