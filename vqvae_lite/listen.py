@@ -68,8 +68,8 @@ class Sounds:
             raise ValueError(f"rate must be one of {MP3_RATES}, got {rate}")
         self.seconds = {caption: len(wave) / rate for caption, wave in sounds.items()}
         figures = [_figure(caption, mp3(wave, rate)) for caption, wave in sounds.items()]
-        # Side by side where there is room, below each other on a phone. The colours are its own:
-        # a page in dark mode would write light captions on the light ground that it gives outputs.
+        # Side by side where there is room, below each other on a phone. The colours are its own,
+        # also that of a caption: a page in dark mode gives outputs a light ground and light text.
         self.html = (
             '<div style="display:flex;flex-wrap:wrap;gap:0.75rem 1.25rem;padding:0.5rem 0.75rem;'
             'border-radius:0.375rem;background:#f3f4f6;color:#1b1f24">'
@@ -86,7 +86,8 @@ def _figure(caption: str, sound: bytes) -> str:
     name, source = html.escape(caption), base64.b64encode(sound).decode()
     return (
         '<figure style="margin:0;min-width:0;width:min(100%,17rem)">'
-        f'<figcaption style="font-size:0.9em;margin-bottom:0.25rem">{name}</figcaption>'
+        '<figcaption style="font-size:0.9em;margin-bottom:0.25rem;text-align:left;color:#1b1f24">'
+        f"{name}</figcaption>"
         f'<audio controls preload="none" aria-label="{name}" style="width:100%" '
         f'src="data:audio/mpeg;base64,{source}"></audio></figure>'
     )
