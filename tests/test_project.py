@@ -194,6 +194,7 @@ STATIONS = [
     {"autoencoder", "model", "vae", "vimco", "pixelcnn"},
     {"mapcoder", "pixelvae", "pixelvqvae"},
     {"cepstralmodel", "latentuse", "sampling", "soundmodel", "wavenet"},
+    {"videomodel"},
     {"metrics", "distributed", "phonemes"},
     {"checkpoints", "codefile", "encoding", "soundcodefile", "soundcoding"},
     {"bits", "evaluation", "soundevaluation", "training"},

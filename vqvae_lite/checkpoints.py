@@ -29,6 +29,7 @@ from vqvae_lite.pixelvae import PixelVAE, PixelVAEConfig
 from vqvae_lite.pixelvqvae import PixelVQVAE, PixelVQVAEConfig
 from vqvae_lite.soundmodel import SoundConfig, SoundVQVAE
 from vqvae_lite.vae import VAE, VAEConfig
+from vqvae_lite.videomodel import VideoConfig, VideoPrior
 from vqvae_lite.vimco import VIMCO, VIMCOConfig
 from vqvae_lite.wavenet import WaveNet, WaveNetConfig
 
@@ -44,6 +45,7 @@ MODELS = {
     "soundvqvae": (SoundConfig, SoundVQVAE),
     "cepstralvqvae": (CepstralConfig, CepstralVQVAE),
     "wavenet": (WaveNetConfig, WaveNet),
+    "video": (VideoConfig, VideoPrior),
 }
 FORMAT = "vqvae-lite checkpoint 1"
 _STEP_NAME = re.compile(r"step-(\d{8,})")

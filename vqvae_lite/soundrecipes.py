@@ -66,7 +66,7 @@ _QUICK = SoundRecipe(
         strides=(2, 2, 2, 2, 2), width=64, decay=0.95, restart_below=0.1, decoder_width=32,
         skip_width=96, layers_per_cycle=8,
     ),
-    training=TrainingConfig(steps=500, batch_size=8, learning_rate=1e-3, checkpoint_every=100),
+    training=TrainingConfig(steps=420, batch_size=8, learning_rate=1e-3, checkpoint_every=105),
     speakers=("kal", "slt"),
 )  # fmt: skip
 # Section 4.3: six convolutions of stride 2, K = 512, a deep WaveNet. It says nothing of widths,
