@@ -75,7 +75,10 @@ def test_samples_follow_the_model(seen):
     codes, actions = clip(1, seen).expand(3000, -1, -1, -1), steps(1, seen).expand(3000, -1)
     drawn = model.sample(codes, 1, actions, seed=0, progress=False)
     assert drawn.shape == (3000, 1, 4, 5)
-    condition = model.past(*(part[-1:] for part in model._windows(codes[:1], actions[:1])))
+    # The last three frames; 7 and 3 stand for a frame and an action that are not there.
+    window = torch.cat([torch.full((1, 2, 4, 5), 7), codes[:1]], 1)[:, -3:]
+    done = torch.cat([torch.full((1, 2), 3), actions[:1]], 1)[:, -3:]
+    condition = model.past(window, done)
     wanted = model.frame(drawn[:1, 0], condition=condition).logits[0, :, 0, 0].softmax(0)
     found = torch.bincount(drawn[:, 0, 0, 0], minlength=7) / 3000
     torch.testing.assert_close(found, wanted, atol=0.04, rtol=0)

@@ -155,13 +155,18 @@ class Decoder(nn.Module):
 
 def check_label(label: Tensor, batch: int, num_classes: int) -> None:
     """Raises TypeError or ValueError unless a label is integers (B,) in [0, num_classes)."""
-    if label.is_floating_point() or label.dtype == torch.bool:
-        raise TypeError(f"label must be integers, got {label.dtype}")
-    if label.shape != (batch,):
-        raise ValueError(f"label must have the shape {(batch,)}, got {tuple(label.shape)}")
-    if not torch.compiler.is_compiling():
-        low, high = (bound.item() for bound in torch.aminmax(label))
+    check_classes("label", label, (batch,), num_classes)
+
+
+def check_classes(name: str, values: Tensor, shape: tuple[int, ...], num_classes: int) -> None:
+    """Raises TypeError or ValueError unless values are integers in [0, num_classes), in a shape."""
+    if values.is_floating_point() or values.dtype == torch.bool:
+        raise TypeError(f"{name} must be integers, got {values.dtype}")
+    if values.shape != shape:
+        raise ValueError(f"{name} must have the shape {shape}, got {tuple(values.shape)}")
+    if values.numel() and not torch.compiler.is_compiling():
+        low, high = (bound.item() for bound in torch.aminmax(values))
         if low < 0 or high >= num_classes:
             raise ValueError(
-                f"label must lie in [0, {num_classes}), got values from {low} to {high}"
+                f"{name} must lie in [0, {num_classes}), got values from {low} to {high}"
             )

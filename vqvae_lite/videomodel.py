@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from vqvae_lite.networks import check_positive_int
+from vqvae_lite.networks import check_classes, check_positive_int
 from vqvae_lite.pixelcnn import GatedPixelCNN, PixelCNNConfig
 from vqvae_lite.quantizer import check_codes
 from vqvae_lite.sampling import sample
@@ -165,7 +165,12 @@ class VideoPrior(nn.Module):
         self._check(codes, actions, codes.shape[1] - 1 if codes.ndim == 4 else 0)
         if codes.shape[1] < 2:
             raise ValueError(f"codes must have at least 2 frames, got {codes.shape[1]}")
-        condition = self.past(*self._windows(codes[:, :-1], actions))
+        seen, done = self._after_empty(codes[:, :-1], actions)
+        # One row for every frame but the last: the frames up to it, and what was done after each.
+        history = self.config.history
+        windows = seen.unfold(1, history, 1).movedim(-1, 2).flatten(0, 1)
+        done = None if done is None else done.unfold(1, history, 1).flatten(0, 1)
+        condition = self.past(windows, done)
         out = self.frame(codes[:, 1:].flatten(0, 1), condition=condition)
         return VideoOutput(out.log_prob.view(len(codes), -1), out.loss)
 
@@ -201,16 +206,11 @@ class VideoPrior(nn.Module):
         """
         check_positive_int(frames=frames)
         self._check(codes, actions, codes.shape[1] - 1 + frames if codes.ndim == 4 else 0)
-        seen = codes.long()
+        history = self.config.history
+        seen, done = self._after_empty(codes, actions)
         for step in tqdm(range(frames), unit="frame", disable=not progress):
-            known = seen[:, -self.config.history :]
-            done = None
-            if actions is not None:
-                end = seen.shape[1]
-                done = actions[:, end - known.shape[1] : end]
-            last = [
-                None if part is None else part[:, -1] for part in self._windows(known, done, False)
-            ]
+            end = seen.shape[1]
+            last = None if done is None else done[:, end - history : end]
             drawn = sample(
                 self.frame,
                 codes.shape[2:],
@@ -218,31 +218,19 @@ class VideoPrior(nn.Module):
                 temperature=temperature,
                 top_k=top_k,
                 seed=None if seed is None else seed * 1_000_003 + step,
-                condition=self.past(*last),
+                condition=self.past(seen[:, -history:], last),
                 progress=False,
             )
             seen = torch.cat([seen, drawn[:, None]], 1)
-        return seen[:, codes.shape[1] :]
+        return seen[:, -frames:]
 
-    def _windows(
-        self, codes: Tensor, actions: Tensor | None, flat: bool = True
-    ) -> tuple[Tensor, Tensor | None]:
-        """For every frame, the last `history` up to it, with what was done after each.
-
-        (B * T, history, H, W) and (B * T, history) where `flat`; else with B and T apart.
-        """
-        history = self.config.history
-        empty = codes.new_full((len(codes), history - 1, *codes.shape[2:]), self.config.num_codes)
-        windows = torch.cat([empty, codes], 1).unfold(1, history, 1).movedim(-1, 2)
-        done = None
+    def _after_empty(self, codes: Tensor, actions: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Both after so many empty frames that the first frame, too, ends a whole history."""
+        empty = self.config.history - 1
+        codes = F.pad(codes.long(), (0, 0, 0, 0, empty, 0), value=self.config.num_codes)
         if actions is not None:
-            none = actions.new_full((len(actions), history - 1), self.config.num_actions)
-            done = torch.cat([none, actions], 1).unfold(1, history, 1)
-        if flat:
-            windows, done = (
-                part if part is None else part.flatten(0, 1) for part in (windows, done)
-            )
-        return windows, done
+            actions = F.pad(actions.long(), (empty, 0), value=self.config.num_actions)
+        return codes, actions
 
     def _check(self, codes: Tensor, actions: Tensor | None, length: int) -> None:
         """Raises TypeError or ValueError unless codes and `length` actions fit the model."""
@@ -256,16 +244,4 @@ class VideoPrior(nn.Module):
             wanted = "None" if self.config.num_actions is None else "given"
             raise ValueError(f"actions must be {wanted}: see config")
         if actions is not None:
-            if actions.is_floating_point() or actions.dtype == torch.bool:
-                raise TypeError(f"actions must be integers, got {actions.dtype}")
-            shape = (len(codes), length)
-            if actions.shape != shape:
-                raise ValueError(f"actions must have the shape {shape}, got {tuple(actions.shape)}")
-            if (
-                actions.numel()
-                and not 0 <= actions.min() <= actions.max() < self.config.num_actions
-            ):
-                raise ValueError(
-                    f"actions must lie in [0, {self.config.num_actions}), got values from "
-                    f"{actions.min()} to {actions.max()}"
-                )
+            check_classes("actions", actions, (len(codes), length), self.config.num_actions)
