@@ -187,20 +187,20 @@ def test_importing_the_package_changes_nothing():
 
 # The stations of the flow, in order; modules of one station may import each other.
 STATIONS = [
-    {"folders", "images", "maze", "mulaw", "sound", "speech"},
+    {"clips", "folders", "images", "maze", "mulaw", "sound", "speech"},
     {"networks", "sounddata", "soundmeasures"},
     {"codebook", "quantizer"},
     {"likelihoods"},
     {"autoencoder", "model", "vae", "vimco", "pixelcnn"},
     {"mapcoder", "pixelvae", "pixelvqvae"},
     {"cepstralmodel", "latentuse", "sampling", "soundmodel", "wavenet"},
-    {"videomodel"},
+    {"videomodel", "videopast"},
     {"metrics", "distributed", "phonemes"},
-    {"checkpoints", "codefile", "encoding", "soundcodefile", "soundcoding"},
-    {"bits", "evaluation", "soundevaluation", "training"},
+    {"checkpoints", "codefile", "encoding", "soundcodefile", "soundcoding", "videocodes"},
+    {"bits", "evaluation", "soundevaluation", "training", "videoevaluation"},
     {"recipes", "soundrecipes"},
-    {"priors", "soundpriors"},
-    {"cli", "imagecommands", "runfiles", "soundcommands"},
+    {"priors", "soundpriors", "videopriors"},
+    {"cli", "imagecommands", "runfiles", "soundcommands", "videocommands"},
 ]
 
 

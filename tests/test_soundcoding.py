@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from vqvae_lite.checkpoints import new_model
-from vqvae_lite.codefile import CodeFile, read_codes, write_codes
+from vqvae_lite.codefile import FORMAT, CodeFile, format_of, read_codes, write_codes
 from vqvae_lite.soundcodefile import (
+    SOUND_FORMAT,
     SoundCodeFile,
-    holds_sound,
     read_sound_codes,
     write_sound_codes,
 )
@@ -68,7 +68,7 @@ def test_a_file_of_codes_gives_back_what_it_was_given(tmp_path):
     path = tmp_path / "file"
     size = write_sound_codes(path, file)
     assert size == path.stat().st_size
-    assert holds_sound(path)
+    assert format_of(path) == SOUND_FORMAT
     stored = read_sound_codes(path)
     assert stored._replace(codes=[]) == file._replace(codes=[])
     assert [row.tolist() for row in stored.codes] == [row.tolist() for row in codes]
@@ -83,7 +83,7 @@ def test_a_file_of_codes_gives_back_what_it_was_given(tmp_path):
     with pytest.raises(ValueError, match="truncated or not a file of codes"):
         read_sound_codes(path)
     write_codes(path, CodeFile(torch.zeros(2, 3, 3, dtype=torch.int64), 4, ["a", "b"], "m"))
-    assert not holds_sound(path)
+    assert format_of(path) == FORMAT
     assert len(read_codes(path).codes) == 2
     with pytest.raises(ValueError, match="expected the format 'vqvae-lite sound codes 1', got"):
         read_sound_codes(path)

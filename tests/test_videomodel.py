@@ -1,11 +1,14 @@
 """The dynamics model: what a frame may depend on, its likelihood, and its samples."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
 
 from vqvae_lite.checkpoints import load_checkpoint, new_model, save_checkpoint
-from vqvae_lite.videomodel import VideoConfig, VideoPrior
+from vqvae_lite.videomodel import VideoPrior
+from vqvae_lite.videopast import VideoConfig
 
 SMALL = {
     "num_codes": 7, "num_actions": 3, "history": 3, "embedding": 4, "width": 6,
@@ -30,14 +33,16 @@ def steps(batch: int = 2, count: int = 4, seed: int = 3) -> torch.Tensor:
     return torch.randint(3, (batch, count), generator=torch.Generator().manual_seed(seed))
 
 
-def test_the_loss_is_the_mean_over_all_frames_but_the_first():
-    out = make()(clip(), steps())
+@pytest.mark.parametrize("num_layers", [2, 0])
+def test_the_loss_is_the_mean_over_all_frames_but_the_first(num_layers):
+    out = make(num_layers=num_layers)(clip(), steps())
     assert out.log_prob.shape == (2, 4)
     torch.testing.assert_close(out.loss, -out.log_prob.sum() / (2 * 4 * 20))
 
 
-def test_each_frame_is_predicted_from_the_frames_and_actions_before_it_alone():
-    model, codes, actions = make(), clip(), steps()
+@pytest.mark.parametrize("num_layers", [2, 0])
+def test_each_frame_is_predicted_from_the_frames_and_actions_before_it_alone(num_layers):
+    model, codes, actions = make(num_layers=num_layers), clip(), steps()
     before = model(codes, actions).log_prob
     for changed in range(5):
         other = codes.clone()
@@ -68,10 +73,20 @@ def test_a_late_frame_has_the_likelihood_that_its_window_gives():
     torch.testing.assert_close(whole, window)
 
 
+def test_at_once_no_code_knows_of_the_others_in_its_frame():
+    """The chance of a frame is the product of its codes' chances, whatever the others are."""
+    model, codes, actions = make(num_layers=0), clip(), steps()
+    logits = model.frame.logits(model.past(codes[:, 1:4], actions[:, 1:4]))
+    of_each = logits.log_softmax(1).gather(1, codes[:, 4:])[:, 0]
+    wanted = model(codes, actions).log_prob[:, -1]
+    torch.testing.assert_close(of_each.flatten(1).sum(1), wanted)
+
+
+@pytest.mark.parametrize("num_layers", [2, 0])
 @pytest.mark.parametrize("seen", [1, 2, 5])
-def test_samples_follow_the_model(seen):
+def test_samples_follow_the_model(seen, num_layers):
     """Frequencies of a first drawn code against the model's own probabilities."""
-    model = make()
+    model = make(num_layers=num_layers)
     codes, actions = clip(1, seen).expand(3000, -1, -1, -1), steps(1, seen).expand(3000, -1)
     drawn = model.sample(codes, 1, actions, seed=0, progress=False)
     assert drawn.shape == (3000, 1, 4, 5)
@@ -94,12 +109,21 @@ def test_frames_are_drawn_one_after_another_from_the_window_before():
     assert torch.equal(three[:, 2:], again)
 
 
-def test_the_seed_decides():
-    model, codes, actions = make(), clip(), steps(2, 6)
+@pytest.mark.parametrize("num_layers", [2, 0])
+def test_the_seed_decides(num_layers):
+    model, codes, actions = make(num_layers=num_layers), clip(), steps(2, 6)
     draw = lambda seed: model.sample(codes, 2, actions, seed=seed, progress=False)  # noqa: E731
     assert torch.equal(draw(1), draw(1))
     assert not torch.equal(draw(1), draw(2))
     assert not torch.equal(draw(1)[:, 0], draw(1)[:, 1])
+
+
+def test_a_sample_is_drawn_in_eval_mode():
+    model, codes, actions = make(dropout=0.5), clip(), steps(2, 6)
+    wanted = model.sample(codes, 2, actions, seed=0, progress=False)
+    model.train()
+    assert torch.equal(model.sample(codes, 2, actions, seed=0, progress=False), wanted)
+    assert model.training
 
 
 def test_other_actions_give_another_film():
@@ -150,7 +174,7 @@ def test_a_sample_needs_an_action_for_each_frame():
         ({"history": 0}, "history must be at least 1"),
         ({"num_actions": 0}, "num_actions must be at least 1"),
         ({"num_codes": 0}, "num_codes must be at least 1"),
-        ({"num_layers": 0}, "num_layers must be at least 1"),
+        ({"num_layers": -1}, "num_layers must be at least 1"),
         ({"dropout": 1.0}, "dropout must be in"),
     ],
 )
@@ -159,8 +183,32 @@ def test_impossible_settings_are_named(settings, message):
         VideoConfig(**settings)
 
 
-def test_every_weight_learns():
-    model = new_model("video", VideoConfig(**SMALL), seed=0)
+@pytest.mark.parametrize(("num_layers", "dims"), [(2, 3), (2, 9), (0, 3)])
+def test_codes_that_look_alike_start_alike(num_layers, dims):
+    codebook = torch.randn(7, dims, generator=torch.Generator().manual_seed(4))
+    codebook[5] = codebook[2] + 1e-3
+    model = new_model("video", VideoConfig(**{**SMALL, "num_layers": num_layers}), seed=0).eval()
+    model.start_from(codebook)
+    before, nothing = model(clip(), steps()), model.past.embedding.weight[-1].clone()
+    model.start_from(codebook + 1)
+    torch.testing.assert_close(model(clip(), steps()).log_prob, before.log_prob)
+    assert torch.equal(model.past.embedding.weight[-1], nothing), "that of no frame stays"
+    vectors = model.past.embedding.weight[:-1]
+    centred = codebook - codebook.mean(0)
+    if dims <= 4:  # then nothing of the codebook is lost: distances are as in it, up to a factor
+        wanted, found = torch.cdist(centred, centred), torch.cdist(vectors, vectors)
+        torch.testing.assert_close(found, wanted * (found[0, 1] / wanted[0, 1]))
+    other = clip().where(clip() != 2, 5)
+    alike = model(clip(), steps()).log_prob - model(other, steps()).log_prob
+    assert alike.abs().max() < 0.1
+    assert abs(before.loss.item() - math.log(7)) < 0.1, "nearly uniform"
+    with pytest.raises(ValueError, match=r"codebook must have the shape \(7, D\), got \(6, 3\)"):
+        model.start_from(torch.zeros(6, 3))
+
+
+@pytest.mark.parametrize("num_layers", [2, 0])
+def test_every_weight_learns(num_layers):
+    model = new_model("video", VideoConfig(**{**SMALL, "num_layers": num_layers}), seed=0)
     for _ in range(4):  # what is behind weights that begin as zeros has its gradient steps later
         loss = model(clip(4), steps(4)).loss
         model.zero_grad()

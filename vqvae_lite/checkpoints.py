@@ -29,7 +29,8 @@ from vqvae_lite.pixelvae import PixelVAE, PixelVAEConfig
 from vqvae_lite.pixelvqvae import PixelVQVAE, PixelVQVAEConfig
 from vqvae_lite.soundmodel import SoundConfig, SoundVQVAE
 from vqvae_lite.vae import VAE, VAEConfig
-from vqvae_lite.videomodel import VideoConfig, VideoPrior
+from vqvae_lite.videomodel import VideoPrior
+from vqvae_lite.videopast import VideoConfig
 from vqvae_lite.vimco import VIMCO, VIMCOConfig
 from vqvae_lite.wavenet import WaveNet, WaveNetConfig
 

@@ -6,14 +6,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from vqvae_lite import __version__, imagecommands, soundcommands
+from vqvae_lite import __version__, imagecommands, soundcommands, videocommands
 from vqvae_lite.checkpoints import Checkpoint, fingerprint, load_checkpoint
-from vqvae_lite.codefile import read_codes
+from vqvae_lite.codefile import format_of, read_codes
+from vqvae_lite.priors import check_codes_of
 from vqvae_lite.recipes import KINDS, PROFILES
-from vqvae_lite.soundcodefile import holds_sound, read_sound_codes
+from vqvae_lite.soundcodefile import SOUND_FORMAT, read_sound_codes
 from vqvae_lite.soundmodel import SoundVQVAE
 from vqvae_lite.soundrecipes import SOUND_RECIPES
 from vqvae_lite.training import TrainingError
+from vqvae_lite.videocodes import VIDEO_FORMAT, read_video_codes
+from vqvae_lite.videomodel import VideoPrior
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -50,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.set_defaults(command=_train)
     command.add_argument(
-        "recipe", help="maze, cifar10 or folder (images), speech or sound, or prior"
+        "recipe", help="maze, cifar10 or folder (images), speech or sound, prior or video"
     )
     command.add_argument("--run", required=True, help="the folder for the checkpoints")
     command.add_argument("--profile", choices=PROFILES, default="quick", help="default: quick")
@@ -60,10 +63,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--folder",
         help="with the recipe folder: your images; with sound: your recordings, in a folder for "
-        "each speaker",
+        "each speaker; with video: your clips, or a larger set of mazes",
     )
     command.add_argument(
-        "--codes-of", help="with the recipe prior: the run of the VQ-VAE whose codes it learns"
+        "--codes-of",
+        help="with the recipes prior and video: the run of the VQ-VAE whose codes they learn",
     )
     command.add_argument(
         "--set",
@@ -80,10 +84,14 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "evaluate", parents=[trained], help="measure a model on held-out images or speech"
     )
-    command.set_defaults(command=_of(imagecommands.run_evaluate, soundcommands.run_evaluate))
-    command.add_argument("--folder", help="your images or sound instead of the recipe's data")
+    command.set_defaults(
+        command=_of(
+            imagecommands.run_evaluate, soundcommands.run_evaluate, videocommands.run_evaluate
+        )
+    )
+    command.add_argument("--folder", help="your images, sound or clips instead")
     command.add_argument("--split", default="test", help="of the recipe's data; default: test")
-    command.add_argument("--prior", help="a run of `train prior`, instead of the uniform one")
+    command.add_argument("--prior", help="a run of `train prior` or `train video`")
     command.add_argument(
         "--samples",
         type=int,
@@ -104,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(command=_of(imagecommands.run_decode, soundcommands.run_decode))
     command.add_argument("codes", help="the file of codes")
     command.add_argument("output", help="the folder to make")
-    _add_sound_options(command, "seed", "temperature", "format", "speaker")
+    _add_options(command, "sound", "seed", "temperature", "format", "speaker")
 
     command = commands.add_parser(
         "convert", parents=[trained], help="speech to the same words in another speaker's voice"
@@ -113,13 +121,15 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("folder", help="your sound: a folder or one file")
     command.add_argument("output", help="the folder to make")
     command.add_argument("--speaker", required=True, help="whose voice: a name out of `info`")
-    _add_sound_options(command, "seed", "temperature", "format")
+    _add_options(command, "sound", "seed", "temperature", "format")
 
     command = commands.add_parser(
-        "sample", parents=[trained], help="new images or speech: codes from a prior, decoded"
+        "sample", parents=[trained], help="new images, speech or film: codes from a prior, decoded"
     )
-    command.set_defaults(command=_of(imagecommands.run_sample, soundcommands.run_sample))
-    command.add_argument("prior", help="a checkpoint or run folder of `train prior`")
+    command.set_defaults(
+        command=_of(imagecommands.run_sample, soundcommands.run_sample, videocommands.run_sample)
+    )
+    command.add_argument("prior", help="a checkpoint or run of `train prior` or `train video`")
     command.add_argument("output", help="the folder to make")
     command.add_argument("--count", type=int, default=16, help="how many; default: 16")
     command.add_argument("--seed", type=int, help="for the same samples again")
@@ -130,7 +140,8 @@ def _parser() -> argparse.ArgumentParser:
         help="of the codes; below 1: safer and duller; default: 1",
     )
     command.add_argument("--top-k", type=int, help="draw among the k most probable codes alone")
-    _add_sound_options(command, "seconds", "format", "speaker")
+    _add_options(command, "sound", "seconds", "format", "speaker")
+    _add_options(command, "video", "actions", "frames", "clip", "seen")
 
     command = commands.add_parser("info", help="what a checkpoint or a file of codes holds")
     command.set_defaults(command=_info)
@@ -138,55 +149,82 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-# What sound alone can be told: type, default and help.
-_SOUND_OPTIONS = {
-    "seed": (int, None, "for the same sound again"),
-    "temperature": (float, 1.0, "of the samples; below 1: safer and duller; default: 1"),
-    "seconds": (float, 3.0, "how long; default: 3"),
-    "format": (str, "wav", "wav, flac, ogg or opus; default: wav"),
-    "speaker": (str, None, "whose voice: a name out of `info`; default: the speaker's own"),
+# What sound alone, or video alone, can be told: type, default and help.
+_OPTIONS = {
+    "sound": {
+        "seed": (int, None, "for the same sound again"),
+        "temperature": (float, 1.0, "of the samples; below 1: safer and duller; default: 1"),
+        "seconds": (float, 3.0, "how long; default: 3"),
+        "format": (str, "wav", "wav, flac, ogg or opus; default: wav"),
+        "speaker": (str, None, "whose voice: a name out of `info`; default: the speaker's own"),
+    },
+    "video": {
+        "actions": (str, None, "what is done, frame by frame: forward,forward,left"),
+        "frames": (int, None, "how many to imagine, with a model that knows no actions"),
+        "clip": (str, None, "the clip to go on from; default: the first of the test mazes"),
+        "seen": (int, 6, "how many of its first frames are seen; default: 6"),
+    },
 }
 
 
-def _add_sound_options(command: argparse.ArgumentParser, *names: str) -> None:
-    group = command.add_argument_group("for sound")
+def _add_options(command: argparse.ArgumentParser, kind: str, *names: str) -> None:
+    group = command.add_argument_group(f"for {kind}")
     for name in names:
-        kind, _, text = _SOUND_OPTIONS[name]
-        group.add_argument(f"--{name}", type=kind, help=text)
+        type_, _, text = _OPTIONS[kind][name]
+        group.add_argument(f"--{name}", type=type_, help=text)
     # None until it is known what the checkpoint holds, so that nothing is asked of images in vain.
-    command.set_defaults(for_sound=names)
+    command.set_defaults(**{f"for_{kind}": names})
+
+
+def _settle_options(options: argparse.Namespace, kind: str, checkpoint: Checkpoint) -> None:
+    """Fills in what options of a kind were not given; refuses those of another kind."""
+    for owner, known in _OPTIONS.items():
+        for name in getattr(options, f"for_{owner}", ()):
+            if owner == kind and getattr(options, name) is None:
+                setattr(options, name, known[name][1])
+            elif owner != kind and getattr(options, name) is not None:
+                holds = type(checkpoint.model).__name__
+                raise ValueError(f"--{name} is for {owner}; {checkpoint.path} holds a {holds}")
 
 
 Command = Callable[[argparse.Namespace, Checkpoint], None]
+VideoCommand = Callable[[argparse.Namespace, Checkpoint, Checkpoint], None]
 
 
-def _of(images: Command | None, sound: Command) -> Callable[[argparse.Namespace], None]:
-    """The command that suits what the checkpoint holds."""
+def _of(
+    images: Command | None, sound: Command, video: VideoCommand | None = None
+) -> Callable[[argparse.Namespace], None]:
+    """The command that suits what the checkpoint, and its prior, hold."""
 
     def command(options: argparse.Namespace) -> None:
         checkpoint = load_checkpoint(options.checkpoint)
-        names = getattr(options, "for_sound", ())
-        unset = [name for name in names if getattr(options, name) is None]
         if isinstance(checkpoint.model, SoundVQVAE):
-            for name in unset:
-                setattr(options, name, _SOUND_OPTIONS[name][1])
+            _settle_options(options, "sound", checkpoint)
             sound(options, checkpoint)
             return
-        kind = type(checkpoint.model).__name__
         if images is None:
+            kind = type(checkpoint.model).__name__
             raise ValueError(f"{checkpoint.path} holds a {kind}, not a VQ-VAE of sound")
-        if given := [name for name in names if name not in unset]:
-            raise ValueError(f"--{given[0]} is for sound; {checkpoint.path} holds a {kind}")
+        if video is not None and options.prior is not None:
+            prior = load_checkpoint(options.prior)
+            if isinstance(prior.model, VideoPrior):
+                check_codes_of(prior, checkpoint.model)
+                _settle_options(options, "video", prior)
+                video(options, checkpoint, prior)
+                return
+        _settle_options(options, "images", checkpoint)
         images(options, checkpoint)
 
     return command
 
 
 def _train(options: argparse.Namespace) -> None:
-    if (options.recipe == "prior") != (options.codes_of is not None):
-        need = "needs" if options.recipe == "prior" else "takes no"
+    if (options.recipe in ("prior", "video")) != (options.codes_of is not None):
+        need = "takes no" if options.codes_of else "needs"
         raise ValueError(f"the recipe {options.recipe!r} {need} --codes-of RUN")
-    if options.recipe == "prior":
+    if options.recipe == "video":
+        videocommands.run_train(options, load_checkpoint(options.codes_of))
+    elif options.recipe == "prior":
         vqvae = load_checkpoint(options.codes_of)
         of_sound = isinstance(vqvae.model, SoundVQVAE)
         (soundcommands if of_sound else imagecommands).run_train_prior(options, vqvae)
@@ -212,12 +250,20 @@ def _info(options: argparse.Namespace) -> None:
 
 
 def _describe_codes(path: Path) -> None:
-    if holds_sound(path):
+    kind = format_of(path)
+    if kind == SOUND_FORMAT:
         file = read_sound_codes(path)
         print(
             f"{len(file.names)} sounds, {sum(file.lengths) / file.rate:.1f} s at {file.rate} a "
             f"second; {sum(map(len, file.codes))} codes of {file.num_codes}, one for "
             f"{file.hop} samples"
+        )
+    elif kind == VIDEO_FORMAT:
+        file = read_video_codes(path)
+        print(
+            f"{len(file.names)} clips of {sum(map(len, file.codes))} frames, codes "
+            f"{tuple(file.codes[0].shape[1:])} of {file.num_codes}; actions: "
+            f"{', '.join(file.action_names or ['none'])}"
         )
     else:
         file = read_codes(path)

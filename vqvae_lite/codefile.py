@@ -136,5 +136,15 @@ def read_packed(path: str | Path, expected: str | None = None) -> tuple[dict, np
     return header, packed
 
 
+def format_of(path: str | Path) -> str:
+    """The format that a file of codes names: of images, of sound, or of clips.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is truncated, or no file of codes.
+    """
+    return read_packed(path)[0]["format"]
+
+
 def _bits(num_codes: int) -> int:
     return max(1, math.ceil(math.log2(num_codes)))

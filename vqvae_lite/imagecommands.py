@@ -62,7 +62,7 @@ def run_train(options: Namespace) -> None:
 
 def run_train_prior(options: Namespace, vqvae: Checkpoint) -> None:
     """Trains a PixelCNN over the codes of a VQ-VAE, or goes on with it."""
-    _check_vqvae(vqvae)
+    check_vqvae(vqvae)
     recipe = get_prior_recipe(vqvae.model, options.profile, options.settings)
     resume = to_resume(Path(options.run), options.resume)
     with processes(options.device) as place:
@@ -75,7 +75,7 @@ def run_evaluate(options: Namespace, checkpoint: Checkpoint) -> None:
     """Measures a model on held-out images and prints what it finds as JSON."""
     with processes(options.device) as place:
         if options.prior or isinstance(checkpoint.model, GatedPixelCNN):
-            _check_vqvae(checkpoint)
+            check_vqvae(checkpoint)
         recipe = recipe_of(checkpoint)
         if options.folder:
             images = FolderImages(options.folder, recipe.size)
@@ -107,7 +107,7 @@ def run_evaluate(options: Namespace, checkpoint: Checkpoint) -> None:
 
 def run_encode(options: Namespace, checkpoint: Checkpoint) -> None:
     """A folder of images to one file of codes."""
-    _check_vqvae(checkpoint)
+    check_vqvae(checkpoint)
     with processes(options.device) as place:
         size = recipe_of(checkpoint).size
         images = FolderImages(options.folder, size)
@@ -126,7 +126,7 @@ def run_encode(options: Namespace, checkpoint: Checkpoint) -> None:
 @torch.no_grad()
 def run_decode(options: Namespace, checkpoint: Checkpoint) -> None:
     """A file of codes to a folder of images."""
-    _check_vqvae(checkpoint)
+    check_vqvae(checkpoint)
     with processes(options.device) as place:
         model = checkpoint.model
         file = read_codes(options.codes)
@@ -145,7 +145,7 @@ def run_decode(options: Namespace, checkpoint: Checkpoint) -> None:
 def run_sample(options: Namespace, checkpoint: Checkpoint) -> None:
     """Codes drawn from a prior, decoded to a folder of images."""
     check_positive_int(count=options.count)
-    _check_vqvae(checkpoint)
+    check_vqvae(checkpoint)
     with processes(options.device) as place:
         model = checkpoint.model.to(place.device)
         prior = load_prior(options.prior, model)
@@ -191,7 +191,7 @@ def _save_decoded(model: VQVAE, codes: Tensor, targets: list[Path]) -> None:
         Image.fromarray(image.permute(1, 2, 0).numpy()).save(path)
 
 
-def _check_vqvae(checkpoint: Checkpoint) -> None:
+def check_vqvae(checkpoint: Checkpoint) -> None:
     """Raises ValueError unless a checkpoint holds a VQ-VAE."""
     if not isinstance(checkpoint.model, VQVAE):
         kind = type(checkpoint.model).__name__

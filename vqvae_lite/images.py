@@ -205,6 +205,26 @@ def read_image(file: str | Path, size: int) -> torch.Tensor:
     return torch.from_numpy(np.array(square)).permute(2, 0, 1).contiguous()
 
 
+def read_frames(file: str | Path) -> np.ndarray:
+    """Read every frame of a film (GIF, WebP, AVIF, PNG): uint8 (frames, height, width, 3), RGB.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it cannot be decoded; names the file.
+    """
+    try:
+        with Image.open(file) as film:
+            frames = []
+            for index in range(getattr(film, "n_frames", 1)):
+                film.seek(index)
+                frames.append(np.asarray(film.convert("RGB")))
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no film {file}") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{file} cannot be decoded ({error})") from error
+    return np.stack(frames)
+
+
 def load_cifar10(split: str, root: str | Path | None = None, download: bool = True) -> TensorImages:
     """CIFAR-10, 32x32 RGB: 45,000 images to train, 5,000 to validate, 10,000 to test.
 

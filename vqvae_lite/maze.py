@@ -11,9 +11,9 @@ from zipfile import BadZipFile
 
 import numpy as np
 import torch
-from PIL import Image
 
 from vqvae_lite.folders import find_data
+from vqvae_lite.images import read_frames
 
 ACTIONS = ("forward", "left", "right")
 SPLITS = ("train", "validation", "test")
@@ -63,7 +63,7 @@ def load_maze(split: str, root: str | Path | None = None) -> Maze:
     frames = torch.empty((len(ids), length, 3, SIZE, SIZE), dtype=torch.uint8)
     for walk, number in zip(frames, ids, strict=True):
         path = folder / f"maze_{number:03d}.avif"
-        decoded = read_frames(path)
+        decoded = _decode(path)
         if decoded.shape != (length, SIZE, SIZE, 3):
             raise ValueError(
                 f"{path} should hold {length} frames of {SIZE}x{SIZE}; it holds "
@@ -78,26 +78,13 @@ def load_maze(split: str, root: str | Path | None = None) -> Maze:
     )
 
 
-def read_frames(path: str | Path) -> np.ndarray:
-    """Decode every frame of an image sequence into a uint8 array (frames, height, width, 3), RGB.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it cannot be decoded.
-    """
+def _decode(path: Path) -> np.ndarray:
     try:
-        with Image.open(path) as sequence:
-            frames = []
-            for index in range(getattr(sequence, "n_frames", 1)):
-                sequence.seek(index)
-                frames.append(np.asarray(sequence.convert("RGB")))
+        return read_frames(path)
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} is missing; {_REMEDY}") from None
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"{path} cannot be decoded ({error}); AVIF needs Pillow 11.3 or newer; {_REMEDY}"
-        ) from error
-    return np.stack(frames)
+    except ValueError as error:
+        raise ValueError(f"{error}; AVIF needs Pillow 11.3 or newer; {_REMEDY}") from error
 
 
 def _read_walks(folder: Path, split: str) -> tuple[int, list[int], np.ndarray, np.ndarray]:

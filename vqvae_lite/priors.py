@@ -21,6 +21,7 @@ from vqvae_lite.pixelcnn import GatedPixelCNN, PixelCNNConfig
 from vqvae_lite.recipes import PROFILES, recipe_of, training_images, with_setting
 from vqvae_lite.soundmodel import SoundVQVAE
 from vqvae_lite.training import TrainingConfig, train
+from vqvae_lite.videomodel import VideoPrior
 from vqvae_lite.wavenet import WaveNet
 
 _MODELS = {
@@ -154,7 +155,10 @@ def load_prior(path: str | Path, vqvae: VQVAE | SoundVQVAE) -> Checkpoint:
 
 def check_codes_of(prior: Checkpoint, vqvae: VQVAE | SoundVQVAE) -> None:
     """Raises CheckpointError unless a checkpoint is a prior over this model's codes."""
-    if not isinstance(prior.model, GatedPixelCNN | WaveNet) or "codes_of" not in prior.config:
+    if (
+        not isinstance(prior.model, GatedPixelCNN | WaveNet | VideoPrior)
+        or "codes_of" not in prior.config
+    ):
         kind = type(prior.model).__name__
         raise CheckpointError(f"{prior.path} holds a {kind} that is no prior over codes")
     if prior.config["codes_of"] != fingerprint(vqvae):

@@ -64,13 +64,3 @@ def read_sound_codes(path: str | Path) -> SoundCodeFile:
         return SoundCodeFile(codes=list(codes.split(counts)), **header)
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise ValueError(f"{path} is truncated or not a file of codes: {error}") from error
-
-
-def holds_sound(path: str | Path) -> bool:
-    """Whether a file of codes is one of sound.
-
-    Raises:
-        FileNotFoundError: there is none.
-        ValueError: it is truncated, or no file of codes.
-    """
-    return read_packed(path)[0]["format"] == SOUND_FORMAT

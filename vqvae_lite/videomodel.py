@@ -2,11 +2,11 @@
 
 After section 4.4, where frames follow from a few first ones and from actions, never going back to
 pixels. A network looks at the last few maps of codes and at what was done, and says what it found
-for each position; a gated PixelCNN is conditioned on that and draws the map of the next frame code
-by code, so that its parts agree and nothing is averaged.
+for each position. A gated PixelCNN is conditioned on that and draws the map of the next frame code
+by code, so that its parts agree and nothing is averaged; or every code is drawn at once, from the
+past alone, which is faster, and shows what the order is for.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -15,58 +15,12 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from vqvae_lite.networks import check_classes, check_positive_int
-from vqvae_lite.pixelcnn import GatedPixelCNN, PixelCNNConfig
+from vqvae_lite.pixelcnn import CodeHead, GatedPixelCNN, PixelCNNConfig, PixelCNNOutput
 from vqvae_lite.quantizer import check_codes
-from vqvae_lite.sampling import sample
+from vqvae_lite.sampling import check_sharpness, draw, generator_for, sample
+from vqvae_lite.videopast import Past, VideoConfig
 
-DILATIONS = (1, 2, 4, 1, 2, 4)  # of the layers over the past: 15 positions to each side and more
-
-
-@dataclass(frozen=True)
-class VideoConfig:
-    """What a `VideoPrior` is made from.
-
-    Attributes:
-        num_codes: K.
-        num_actions: of what is done between two frames; None where nothing is known of it.
-        history: frames that are looked at; those before the first one count as empty.
-        embedding: dimensions of a code of the past.
-        width: channels of the network over the past, and of what it tells the PixelCNN.
-        pixelcnn_width: of the PixelCNN.
-        num_layers: of the PixelCNN.
-        dropout: share in [0, 1) of features that a training pass leaves out, in both networks.
-    """
-
-    num_codes: int = 512
-    num_actions: int | None = None
-    history: int = 4
-    embedding: int = 32
-    width: int = 96
-    pixelcnn_width: int = 48
-    num_layers: int = 6
-    dropout: float = 0.1
-
-    def __post_init__(self):
-        check_positive_int(
-            num_codes=self.num_codes,
-            history=self.history,
-            embedding=self.embedding,
-            width=self.width,
-        )
-        if self.num_actions is not None:
-            check_positive_int(num_actions=self.num_actions)
-        self.pixelcnn  # noqa: B018  its own settings are checked here
-
-    @property
-    def pixelcnn(self) -> PixelCNNConfig:
-        """Of the network that draws a frame."""
-        return PixelCNNConfig(
-            num_codes=self.num_codes,
-            width=self.pixelcnn_width,
-            num_layers=self.num_layers,
-            condition_channels=self.width,
-            dropout=self.dropout,
-        )
+HEAD_START = 0.1  # of the last weights, so that the first predictions are nearly uniform
 
 
 class VideoOutput(NamedTuple):
@@ -81,58 +35,38 @@ class VideoOutput(NamedTuple):
     loss: Tensor
 
 
-class PastBlock(nn.Module):
-    """x + conv1(ReLU(conv3(ReLU(x)) + action)): what an action moves depends on what is seen."""
+class AtOnce(nn.Module):
+    """All codes of a frame from the past alone, as if none of them knew of the others.
 
-    def __init__(self, config: VideoConfig, dilation: int):
-        super().__init__()
-        width = config.width
-        self.spread = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation)
-        self.out = nn.Conv2d(width, width, 1)
-        self.dropout = nn.Dropout(config.dropout)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
-
-    def forward(self, x: Tensor, action: Tensor | None) -> Tensor:
-        hidden = self.spread(F.relu(x))
-        if action is not None:
-            hidden = hidden + action[:, :, None, None]
-        return x + self.out(self.dropout(F.relu(hidden)))
-
-
-class Past(nn.Module):
-    """The last maps of codes and actions to features of the next frame: (B, width, H, W)."""
+    It is called, and sampled from, as a `GatedPixelCNN` with a condition is.
+    """
 
     def __init__(self, config: VideoConfig):
         super().__init__()
-        self.config = config
-        self.embedding = nn.Embedding(config.num_codes + 1, config.embedding)  # the last: no frame
-        self.mix = nn.Conv2d(config.history * config.embedding, config.width, 3, padding=1)
-        self.blocks = nn.ModuleList(PastBlock(config, dilation) for dilation in DILATIONS)
-        if config.num_actions is not None:
-            # The action that leads to the next frame, and those that led to the frames seen; the
-            # last number: no action is known, before the beginning.
-            size = len(DILATIONS) * config.width
-            self.actions = nn.ModuleList(
-                nn.Embedding(config.num_actions + 1, size) for _ in range(config.history)
-            )
+        self.num_codes = config.num_codes
+        self.head = CodeHead(PixelCNNConfig(num_codes=config.num_codes, width=config.width))
 
-    def forward(self, codes: Tensor, actions: Tensor | None) -> Tensor:
-        """Features of the frame after the last.
+    def forward(self, codes: Tensor, condition: Tensor) -> PixelCNNOutput:
+        """See `GatedPixelCNN.forward`."""
+        logits = self.logits(condition)
+        log_prob = -F.cross_entropy(logits, codes.long(), reduction="none").flatten(1).sum(1)
+        return PixelCNNOutput(logits, log_prob, -log_prob.sum() / codes.numel())
 
-        Args:
-            codes: integers (B, history, H, W); K where there is no frame.
-            actions: integers (B, history): what was done after each of them; `num_actions` where
-                there is no frame.
-        """
-        x = self.mix(self.embedding(codes).permute(0, 1, 4, 2, 3).flatten(1, 2))
-        done = [None] * len(self.blocks)
-        if actions is not None:
-            table = zip(self.actions, actions.unbind(1), strict=True)
-            done = sum(embed(action) for embed, action in table).chunk(len(self.blocks), 1)
-        for block, action in zip(self.blocks, done, strict=True):
-            x = block(x, action)
-        return x
+    def logits(self, condition: Tensor) -> Tensor:
+        """(B, K, H, W) from features (B, width, H, W)."""
+        batch, _, height, width = condition.shape
+        features = condition.permute(0, 2, 3, 1).flatten(0, 2)
+        logits = self.head(features, features.new_empty(1, len(features)))[0]
+        return logits.view(batch, height, width, -1).permute(0, 3, 1, 2)
+
+    def sample(
+        self, condition: Tensor, temperature: float, top_k: int | None, seed: int | None
+    ) -> Tensor:
+        """int64 (B, H, W); the arguments are those of `sampling.sample`."""
+        generator = generator_for(self, condition.device, seed)
+        logits = self.logits(condition).permute(0, 2, 3, 1)
+        drawn = draw(logits.flatten(0, 2), temperature, top_k, generator)
+        return drawn.view(logits.shape[:3])
 
 
 class VideoPrior(nn.Module):
@@ -149,7 +83,36 @@ class VideoPrior(nn.Module):
         super().__init__()
         self.config = config = config or VideoConfig()
         self.past = Past(config)
-        self.frame = GatedPixelCNN(config.pixelcnn)
+        self.frame = GatedPixelCNN(config.pixelcnn) if config.num_layers else AtOnce(config)
+
+    @torch.no_grad()
+    def start_from(self, codebook: Tensor) -> None:
+        """Gives codes that look alike like vectors and like weights, before any training.
+
+        Nothing in a code's number tells what it looks like, and to learn it from numbers alone
+        takes long. So every vector, and every code's column of weights at the end, starts as the
+        principal components of the codebook.
+
+        Args:
+            codebook: (K, D), of the VQ-VAE whose codes these are.
+
+        Raises:
+            ValueError: it has another shape.
+        """
+        if codebook.ndim != 2 or len(codebook) != self.config.num_codes:
+            raise ValueError(
+                f"codebook must have the shape ({self.config.num_codes}, D), "
+                f"got {tuple(codebook.shape)}"
+            )
+        tables = [self.past.embedding.weight[:-1], self.frame.head.weight[0].t()]
+        if self.config.num_layers:
+            tables.append(self.frame.embedding.weight)
+        u, s, _ = torch.linalg.svd(codebook - codebook.mean(0), full_matrices=False)
+        for table in tables:
+            components = (u * s)[:, : table.shape[1]]
+            table.zero_()
+            table[:, : components.shape[1]] = components / components.square().mean().sqrt()
+        self.frame.head.weight *= HEAD_START
 
     def forward(self, codes: Tensor, actions: Tensor | None = None) -> VideoOutput:
         """Log-likelihood of every frame after the first, all at once.
@@ -188,6 +151,8 @@ class VideoPrior(nn.Module):
     ) -> Tensor:
         """Draws the next frames one after another, without a look at any pixel (section 4.4).
 
+        In eval mode; the model is given back in the mode it was in.
+
         Args:
             codes: integers in [0, K), (B, T, H, W): the frames seen, T at least 1.
             frames: how many to draw, N.
@@ -206,22 +171,32 @@ class VideoPrior(nn.Module):
         """
         check_positive_int(frames=frames)
         self._check(codes, actions, codes.shape[1] - 1 + frames if codes.ndim == 4 else 0)
-        history = self.config.history
+        check_sharpness(temperature, top_k, self.config.num_codes)
+        history, was_training = self.config.history, self.training
+        self.eval()
         seen, done = self._after_empty(codes, actions)
         for step in tqdm(range(frames), unit="frame", disable=not progress):
             end = seen.shape[1]
             last = None if done is None else done[:, end - history : end]
-            drawn = sample(
-                self.frame,
-                codes.shape[2:],
-                batch=len(codes),
-                temperature=temperature,
-                top_k=top_k,
-                seed=None if seed is None else seed * 1_000_003 + step,
-                condition=self.past(seen[:, -history:], last),
-                progress=False,
-            )
+            condition = self.past(seen[:, -history:], last)
+            sharpness = {
+                "temperature": temperature,
+                "top_k": top_k,
+                "seed": None if seed is None else seed * 1_000_003 + step,
+            }
+            if isinstance(self.frame, AtOnce):
+                drawn = self.frame.sample(condition, **sharpness)
+            else:
+                drawn = sample(
+                    self.frame,
+                    codes.shape[2:],
+                    batch=len(codes),
+                    condition=condition,
+                    progress=False,
+                    **sharpness,
+                )
             seen = torch.cat([seen, drawn[:, None]], 1)
+        self.train(was_training)
         return seen[:, -frames:]
 
     def _after_empty(self, codes: Tensor, actions: Tensor | None) -> tuple[Tensor, Tensor | None]:

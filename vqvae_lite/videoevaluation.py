@@ -1,0 +1,83 @@
+"""A dynamics model measured: what a code of the next frame costs, and of one further ahead."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from vqvae_lite.networks import check_positive_int
+from vqvae_lite.videomodel import VideoPrior
+
+FRAMES_AT_ONCE = 32
+
+
+@torch.no_grad()
+def nats_per_video_code(
+    prior: VideoPrior, codes: Sequence[Tensor], actions: Sequence[Tensor] | None, first: int = 1
+) -> float:
+    """What a code costs given all frames before it, the mean over clips; log K if uniform.
+
+    Args:
+        prior: on any device; measured in eval mode and given back in the mode it was in.
+        codes: int64 (T, h, w) of each clip.
+        actions: int64 (T - 1,) of each clip; None for a model without actions.
+        first: frames at the beginning of each clip that are not counted.
+
+    Raises:
+        TypeError, ValueError: as `VideoPrior.forward`, or no frame is left to be counted.
+    """
+    check_positive_int(first=first)
+    device, history = next(prior.parameters()).device, prior.config.history
+    was_training = prior.training
+    prior.eval()
+    total, count = 0.0, 0
+    for clip, frames in enumerate(codes):
+        # A piece comes with as many frames before it as the model looks at, so the pieces together
+        # are the whole.
+        for start in range(first, len(frames), FRAMES_AT_ONCE):
+            begin, end = max(0, start - history), min(start + FRAMES_AT_ONCE, len(frames))
+            done = None
+            if actions is not None:
+                done = actions[clip][None, begin : end - 1].to(device)
+            log_prob = prior(frames[None, begin:end].to(device), done).log_prob
+            total -= log_prob[0, start - begin - 1 :].double().sum().item()
+            count += (end - start) * frames[0].numel()
+    prior.train(was_training)
+    if not count:
+        raise ValueError(f"there are no frames to measure after the first {first} of each clip")
+    return total / count
+
+
+@torch.no_grad()
+def nats_ahead(
+    prior: VideoPrior, seen: Tensor, imagined: Tensor, true: Tensor, actions: Tensor | None
+) -> Tensor:
+    """What a code of each true frame costs where the frames between were imagined.
+
+    Frame h ahead is judged given the frames seen and the h - 1 imagined. Its cost under the model,
+    whatever may lie between, is an expectation over these; by Jensen's inequality the mean of what
+    is found here is at least that.
+
+    Args:
+        prior: on the device of the codes; measured in eval mode and given back in its mode.
+        seen: int64 (B, T, h, w).
+        imagined: int64 (B, N - 1, h, w) at least, from `VideoPrior.sample`.
+        true: int64 (B, N, h, w), what came after the frames seen.
+        actions: integers (B, T - 1 + N), or None.
+
+    Returns:
+        Nats per code, (B, N).
+
+    Raises:
+        TypeError, ValueError: as `VideoPrior.forward`.
+    """
+    was_training = prior.training
+    prior.eval()
+    nats = []
+    for ahead in range(true.shape[1]):
+        codes = torch.cat([seen, imagined[:, :ahead], true[:, ahead : ahead + 1]], 1)
+        begin = max(0, codes.shape[1] - 1 - prior.config.history)
+        done = None if actions is None else actions[:, begin : codes.shape[1] - 1]
+        nats.append(-prior(codes[:, begin:], done).log_prob[:, -1] / true[0, 0].numel())
+    prior.train(was_training)
+    return torch.stack(nats, 1)
