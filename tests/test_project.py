@@ -195,7 +195,7 @@ STATIONS = [
     {"mapcoder", "pixelvae", "pixelvqvae"},
     {"cepstralmodel", "latentuse", "sampling", "soundmodel", "wavenet"},
     {"videomodel", "videopast"},
-    {"metrics", "distributed", "phonemes"},
+    {"actionjudge", "metrics", "distributed", "phonemes"},
     {"checkpoints", "codefile", "encoding", "soundcodefile", "soundcoding", "videocodes"},
     {"bits", "evaluation", "soundevaluation", "training", "videoevaluation"},
     {"recipes", "soundrecipes"},
