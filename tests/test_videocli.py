@@ -12,9 +12,15 @@ from test_soundcli import run_cli, settings
 from vqvae_lite.checkpoints import load_checkpoint, new_model, save_checkpoint
 from vqvae_lite.clips import read_clip
 from vqvae_lite.images import to_float, to_uint8
+from vqvae_lite.metrics import psnr
 from vqvae_lite.model import ModelConfig
 from vqvae_lite.videocodes import read_video_codes
-from vqvae_lite.videoevaluation import nats_ahead, nats_per_video_code
+from vqvae_lite.videoevaluation import (
+    compare_ahead,
+    cut_clips,
+    nats_ahead,
+    nats_per_video_code,
+)
 from vqvae_lite.videomodel import VideoPrior
 from vqvae_lite.videopriors import CODES, get_video_recipe
 
@@ -135,6 +141,31 @@ def test_nats_ahead_are_given_what_was_imagined(place):
     own = nats_ahead(model, seen, imagined, imagined, done[:, :5])
     whole = model(torch.cat([seen, imagined], 1), done[:, :5]).log_prob[0, -3:]
     torch.testing.assert_close(own[0], -whole / 16)
+
+
+def test_pieces_begin_so_many_frames_apart_and_codes_and_actions_belong_together():
+    codes = [torch.arange(9)[:, None], torch.arange(100, 104)[:, None]]
+    pieces = cut_clips(codes, 4, 3)
+    assert pieces[:, :, 0].tolist() == [[0, 1, 2, 3], [3, 4, 5, 6], [100, 101, 102, 103]]
+    steps = cut_clips([clip[:-1] for clip in codes], 3, 3)
+    assert torch.equal(steps, pieces[:, :-1])
+    with pytest.raises(ValueError, match="no clip is 10 long: the longest has 9"):
+        cut_clips(codes, 10, 3)
+
+
+def test_imagined_frames_are_compared_with_the_true_ones(place):
+    model = load_checkpoint(place / "vqvae").model
+    frames = torch.stack([read_clip(place / "done" / name, 16).frames[:4] for name in ("a", "b")])
+    true = torch.stack([model.encode(to_float(film)) for film in frames])
+    other = true.clone()
+    other[:, 2, 0] = (other[:, 2, 0] + 1) % 20  # a row of four in the third frame of each
+    found = compare_ahead(model, other, true, frames)
+    assert found.accuracy.tolist() == [1, 1, 0.75, 1]
+    with torch.no_grad():
+        wrong, right = (to_uint8(model.decode(codes[:, 2])) for codes in (other, true))
+    assert found.psnr_decoded.isinf().tolist() == [True, True, False, True]
+    assert found.psnr_decoded[2] == psnr(wrong, right).mean()
+    assert found.psnr_frame[2] == psnr(wrong, frames[:, 2]).mean()
 
 
 def test_films_follow_the_actions_and_come_again(place, tmp_path, capsys):

@@ -1,14 +1,32 @@
 """A dynamics model measured: what a code of the next frame costs, and of one further ahead."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from vqvae_lite.images import to_uint8
+from vqvae_lite.metrics import psnr
+from vqvae_lite.model import VQVAE
 from vqvae_lite.networks import check_positive_int
 from vqvae_lite.videomodel import VideoPrior
 
 FRAMES_AT_ONCE = 32
+
+
+class Ahead(NamedTuple):
+    """How near imagined frames come to the true ones; each (N,), by the frames ahead.
+
+    Attributes:
+        accuracy: share of the codes that are the true ones.
+        psnr_decoded: mean PSNR, dB, against the true codes, decoded.
+        psnr_frame: mean PSNR, dB, against the true frames.
+    """
+
+    accuracy: Tensor
+    psnr_decoded: Tensor
+    psnr_frame: Tensor
 
 
 @torch.no_grad()
@@ -81,3 +99,41 @@ def nats_ahead(
         nats.append(-prior(codes[:, begin:], done).log_prob[:, -1] / true[0, 0].numel())
     prior.train(was_training)
     return torch.stack(nats, 1)
+
+
+def cut_clips(clips: Sequence[Tensor], length: int, every: int) -> Tensor:
+    """Pieces of one length, beginning so many frames apart: (B, length, ...) of (T, ...) each.
+
+    For actions, (T - 1,) each, cut one shorter: piece by piece they belong together.
+
+    Raises:
+        ValueError: there is no piece of that length.
+    """
+    check_positive_int(length=length, every=every)
+    pieces = [
+        clip[start : start + length]
+        for clip in clips
+        for start in range(0, len(clip) - length + 1, every)
+    ]
+    if not pieces:
+        raise ValueError(f"no clip is {length} long: the longest has {max(map(len, clips))}")
+    return torch.stack(pieces)
+
+
+@torch.no_grad()
+def compare_ahead(model: VQVAE, imagined: Tensor, true: Tensor, frames: Tensor) -> Ahead:
+    """Imagined codes beside the true ones, and their pictures beside the true pictures.
+
+    Args:
+        model: whose codes they are, in eval mode.
+        imagined: int64 (B, N, h, w).
+        true: int64 (B, N, h, w).
+        frames: uint8 (B, N, 3, H, W), the true frames.
+    """
+    same = (imagined == true).double().mean((0, 2, 3))
+    decoded, nearest = [], []
+    for one, other, frame in zip(imagined.unbind(1), true.unbind(1), frames.unbind(1), strict=True):
+        picture, best = (to_uint8(model.decode(codes)) for codes in (one, other))
+        decoded.append(psnr(picture, best).mean())
+        nearest.append(psnr(picture, frame).mean())
+    return Ahead(same, torch.stack(decoded), torch.stack(nearest))

@@ -1,0 +1,247 @@
+"""The dynamics model measured on test mazes: ahead, against what is simpler; steered; for long.
+
+    python benchmarks/video.py checkpoints/maze checkpoints/video checkpoints/video_at_once
+
+Six frames are seen and ten imagined, from places eight frames apart. "copy" takes the last frame
+seen for all that follow; its nats are those of a mixture, the last frame's code or any code by its
+frequency in training, with shares fitted on the validation mazes for each number of frames ahead.
+The temperature of the samples, for accuracy and PSNR, is chosen on the validation mazes; nats
+are always at temperature 1, given frames that were imagined at temperature 1.
+"""
+
+import argparse
+import math
+import shlex
+import sys
+from collections.abc import Sequence
+
+import torch
+from record import ROOT, percent, write_result
+from torch import Tensor
+
+sys.path.insert(0, str(ROOT))
+
+from vqvae_lite.actionjudge import ActionJudge, train_judge
+from vqvae_lite.bits import CodeFrequencies, nats_per_code
+from vqvae_lite.checkpoints import load_checkpoint
+from vqvae_lite.clips import MazeClips
+from vqvae_lite.images import to_uint8
+from vqvae_lite.model import VQVAE
+from vqvae_lite.priors import load_prior
+from vqvae_lite.videocodes import VideoCodes, encode_clips
+from vqvae_lite.videoevaluation import (
+    compare_ahead,
+    cut_clips,
+    nats_ahead,
+    nats_per_video_code,
+)
+from vqvae_lite.videomodel import VideoPrior
+
+SEEN, IMAGINED, EVERY = 6, 10, 8
+AHEAD = (1, 3, 5, 10)
+TEMPERATURES = (0.25, 0.5, 0.75, 1.0)
+LONG, LONG_EVERY = 100, 8
+STRETCHES = ((1, 10), (21, 30), (91, 100))  # of a long film
+FORWARD, LEFT, RIGHT = range(3)
+STEERED = {
+    "all forward": [FORWARD] * 10,
+    "all left": [LEFT] * 10,
+    "all right": [RIGHT] * 10,
+    "left, then forward": [LEFT] * 5 + [FORWARD] * 5,
+}
+
+
+class Split:
+    """The mazes of a split as codes, and pieces of 16 frames out of them."""
+
+    def __init__(self, model: VQVAE, split: str):
+        walks = MazeClips(split)
+        self.all: VideoCodes = encode_clips(model, walks)
+        length = SEEN + IMAGINED
+        self.codes = cut_clips(self.all.codes, length, EVERY)
+        self.actions = cut_clips(self.all.actions, length - 1, EVERY)
+        self.frames = cut_clips([walk.frames for walk in walks], length, EVERY)
+
+    @property
+    def seen(self) -> Tensor:
+        return self.codes[:, :SEEN]
+
+    @property
+    def true(self) -> Tensor:
+        return self.codes[:, SEEN:]
+
+
+def decode(model: VQVAE, codes: Tensor) -> Tensor:
+    """uint8 (N, 3, H, W) from codes (N, h, w)."""
+    with torch.no_grad():
+        return torch.cat([to_uint8(model.decode(part)) for part in codes.split(64)])
+
+
+def imagine(prior: VideoPrior, split: Split, temperature: float) -> Tensor:
+    return prior.sample(
+        split.seen, IMAGINED, split.actions, temperature=temperature, seed=0, progress=False
+    )
+
+
+def rows(values: Tensor, digits: int = 4) -> dict[str, float]:
+    """What stands at the frames ahead that are shown."""
+    return {str(ahead): round(values[ahead - 1].item(), digits) for ahead in AHEAD}
+
+
+def copy_shares(split: Split, chance: Tensor) -> Tensor:
+    """For each frame ahead, the share of the last frame's code that makes the truth likeliest."""
+    grid = torch.linspace(0.005, 0.6, 120, dtype=torch.float64)
+    same, often = split.seen[:, -1:] == split.true, chance[split.true]
+    nats = torch.stack([
+        -(share * same + (1 - share) * often).log().mean((0, 2, 3)) for share in grid
+    ])  # fmt: skip
+    return grid[nats.argmin(0)]
+
+
+def measure_copy(model: VQVAE, split: Split, shares: Tensor, chance: Tensor) -> dict:
+    last = split.seen[:, -1:].expand(-1, IMAGINED, -1, -1)
+    share = shares[None, :, None, None]
+    nats = -(share * (last == split.true) + (1 - share) * chance[split.true]).log().mean((0, 2, 3))
+    found = compare_ahead(model, last, split.true, split.frames[:, SEEN:])
+    return {
+        "nats_per_code": rows(nats),
+        "accuracy_percent": rows(100 * found.accuracy, 2),
+        "psnr_decoded": rows(found.psnr_decoded, 2),
+        "psnr_frame": rows(found.psnr_frame, 2),
+        "shares": rows(shares, 3),
+    }
+
+
+def choose_temperature(model: VQVAE, prior: VideoPrior, split: Split) -> tuple[float, dict]:
+    """The temperature of highest PSNR over all frames ahead, against the decoded truth."""
+    psnr = {}
+    for temperature in TEMPERATURES:
+        drawn = imagine(prior, split, temperature)
+        found = compare_ahead(model, drawn, split.true, split.frames[:, SEEN:])
+        psnr[temperature] = found.psnr_decoded.mean().item()
+    tried = {str(temperature): round(value, 3) for temperature, value in psnr.items()}
+    return max(psnr, key=psnr.get), tried
+
+
+def measure_ahead(model: VQVAE, prior: VideoPrior, validation: Split, test: Split) -> dict:
+    temperature, tried = choose_temperature(model, prior, validation)
+    found = compare_ahead(
+        model, imagine(prior, test, temperature), test.true, test.frames[:, SEEN:]
+    )
+    plain = imagine(prior, test, 1.0)
+    at_one = compare_ahead(model, plain, test.true, test.frames[:, SEEN:])
+    nats = nats_ahead(prior, test.seen, plain, test.true, test.actions)
+    turned = [test.all.actions[(i + 1) % len(test.all.actions)] for i in range(len(test.all.codes))]
+    return {
+        "parameters": sum(parameter.numel() for parameter in prior.parameters()),
+        "nats_per_code": rows(nats.mean(0)),
+        "temperature": temperature,
+        "psnr_of_each_temperature_on_validation": tried,
+        "accuracy_percent": rows(100 * found.accuracy, 2),
+        "psnr_decoded": rows(found.psnr_decoded, 2),
+        "psnr_frame": rows(found.psnr_frame, 2),
+        "psnr_decoded_at_temperature_1": rows(at_one.psnr_decoded, 2),
+        "nats_per_code_of_the_next_frame": {
+            "true actions": round(
+                nats_per_video_code(prior, test.all.codes, test.all.actions, SEEN), 4
+            ),
+            "another walk's actions": round(
+                nats_per_video_code(prior, test.all.codes, turned, SEEN), 4
+            ),
+        },
+    }
+
+
+def agreement(judge: ActionJudge, films: Sequence[Tensor], actions: Sequence[Tensor]) -> float:
+    """Per cent of the steps in which the judge names the action."""
+    named = torch.cat([judge.name(film) for film in films])
+    return percent((named == torch.cat(list(actions))).double().mean().item())
+
+
+def measure_steering(model: VQVAE, prior: VideoPrior, test: Split, judge: ActionJudge) -> dict:
+    films = [decode(model, clip) for clip in test.all.codes]
+    result = {"real test clips, decoded": agreement(judge, films, test.all.actions)}
+    everything = []
+    for name, chosen in STEERED.items():
+        to_come = torch.tensor(chosen).expand(len(test.seen), -1)
+        done = torch.cat([test.actions[:, : SEEN - 1], to_come], 1)
+        drawn = prior.sample(test.seen, IMAGINED, done, seed=1, progress=False)
+        codes = torch.cat([test.seen[:, -1:], drawn], 1)
+        result[name] = agreement(judge, [decode(model, film) for film in codes], to_come)
+        everything.append(result[name])
+    result["all four"] = round(sum(everything) / len(everything), 2)
+    return result
+
+
+def measure_long(
+    model: VQVAE, prior: VideoPrior, still: VideoPrior, test: Split, judge: ActionJudge
+) -> dict:
+    """Films of 100 imagined frames under the walks' own actions, stretch by stretch."""
+    codes = cut_clips(test.all.codes, SEEN + LONG, LONG_EVERY)
+    actions = cut_clips(test.all.actions, SEEN + LONG - 1, LONG_EVERY)
+    drawn = prior.sample(codes[:, :SEEN], LONG, actions, seed=2, progress=False)
+    films = {"imagined": torch.cat([codes[:, :SEEN], drawn], 1), "real": codes}
+    result: dict = {"films": len(codes)}
+    for kind, film in films.items():
+        result[kind] = {}
+        for first, last in STRETCHES:
+            part = film[:, SEEN + first - 1 : SEEN + last]
+            with_before = film[:, SEEN + first - 2 : SEEN + last]
+            pictures = decode(model, part.flatten(0, 1)).double()
+            result[kind][f"{first} to {last}"] = {
+                "action_named_percent": agreement(
+                    judge,
+                    [decode(model, one) for one in with_before],
+                    actions[:, SEEN + first - 2 : SEEN + last - 1],
+                ),
+                "nats_per_code_of_single_frames": round(
+                    nats_per_code(still.log_prob, part.flatten(0, 1)), 3
+                ),
+                "codes_in_a_frame": round(
+                    sum(len(one.unique()) for one in part.flatten(0, 1)) / part[:, :, 0, 0].numel(),
+                    1,
+                ),
+                "brightness": round(pictures.mean().item(), 1),
+                "contrast": round(pictures.flatten(1).std(1).mean().item(), 1),
+            }
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("vqvae", help="a checkpoint of a model of the mazes")
+    parser.add_argument("video", help="a checkpoint of `train video`, over its codes")
+    parser.add_argument("at_once", help="the same with num_layers=0")
+    parser.add_argument("--prior", default="checkpoints/prior", help="over single frames")
+    parser.add_argument("--name", default="video", help="of the results file")
+    options = parser.parse_args()
+    vqvae = load_checkpoint(options.vqvae)
+    model = vqvae.model
+    video, at_once, still = (
+        load_prior(path, model) for path in (options.video, options.at_once, options.prior)
+    )
+    train, validation, test = (Split(model, name) for name in ("train", "validation", "test"))
+    frequencies = CodeFrequencies(torch.cat(train.all.codes), model.config.num_codes)
+    chance = frequencies.log_probs[0].exp()
+    films = [decode(model, clip) for clip in train.all.codes]
+    pairs = list(zip(films, train.all.actions, strict=True))
+    judge = train_judge(pairs, 3, mirrored={LEFT: RIGHT, RIGHT: LEFT}, steps=800)
+    figures = {
+        "seen": SEEN,
+        "imagined": IMAGINED,
+        "pieces": len(test.codes),
+        "uniform_nats_per_code": round(math.log(model.config.num_codes), 4),
+        "step": video.config["step"],
+        "copy": measure_copy(model, test, copy_shares(validation, chance), chance),
+        "at_once": measure_ahead(model, at_once.model, validation, test),
+        "full": measure_ahead(model, video.model, validation, test),
+        "steering_percent": measure_steering(model, video.model, test, judge),
+        "long": measure_long(model, video.model, still.model, test, judge),
+    }
+    print(figures)
+    command = shlex.join(["python", "benchmarks/video.py", *sys.argv[1:]])
+    print(f"written to {write_result(options.name, command, figures)}")
+
+
+if __name__ == "__main__":
+    main()
