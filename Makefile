@@ -13,9 +13,9 @@ test: environment  ## lint, every test, every notebook, and the built book
 notebooks: environment  ## run all notebooks again, in place (NOTEBOOKS="book/..." for some)
 	@$(python) tools/notebooks.py $(NOTEBOOKS)
 
-data: environment  ## make data/maze and data/speech again (FRAMES=... for fewer of the maze)
+data: environment  ## make data/maze and data/speech again (FRAMES=...: so many of the maze, elsewhere)
 	@$(python) data/maze/make_maze.py $(if $(FRAMES),--frames $(FRAMES))
-	@$(python) data/speech/make_speech.py
+	@$(if $(FRAMES),,$(python) data/speech/make_speech.py)
 
 bench: environment  ## measure the quantizer and the samplers against their yardsticks
 	@$(python) benchmarks/quantizer.py && $(python) benchmarks/sampling.py
