@@ -130,6 +130,18 @@ def test_buttons_slider_and_tree_do_the_same(visit):
     assert visit.click("#again") == (4, 4, [])
 
 
+def test_the_tree_has_left_at_the_left(visit):
+    visit = visit()
+    places = []
+    for key in ("ArrowLeft", "ArrowUp", "ArrowRight"):
+        visit.press(key)
+        places.append(float(visit.page.locator("#tree .here").get_attribute("cx")))
+        visit.press("Backspace")
+    left, forward, right = places
+    start = float(visit.page.locator("#tree .here").get_attribute("cx"))
+    assert left < forward == start < right
+
+
 def test_picture_and_map_are_of_the_frame(visit):
     visit = visit()
     visit.press("ArrowRight")

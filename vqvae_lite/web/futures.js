@@ -116,10 +116,12 @@
     event.preventDefault();
   });
 
-  // The tree as lines from level to level; a click on a place walks there.
+  // The tree as lines from level to level; a click on a place walks there. Left stands at the left.
   const WIDTH = 720, HEIGHT = 150, MARGIN = 10;
+  const SIDES = { left: -1, right: 1 };
+  const order = [...names.keys()].sort((a, b) => (SIDES[names[a]] ?? 0) - (SIDES[names[b]] ?? 0));
   const spot = (choices) => {
-    const share = choices.reduce((sum, action, i) => sum + action / ACTIONS ** (i + 1), 0);
+    const share = choices.reduce((sum, action, i) => sum + order.indexOf(action) / ACTIONS ** (i + 1), 0);
     const level = choices.length;
     return [
       WIDTH * (share + 0.5 / ACTIONS ** level),
