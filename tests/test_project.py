@@ -188,7 +188,7 @@ def test_importing_the_package_changes_nothing():
 # The stations of the flow, in order; modules of one station may import each other.
 STATIONS = [
     {"clips", "folders", "images", "maze", "mulaw", "sound", "speech"},
-    {"networks", "sounddata", "soundmeasures"},
+    {"disguise", "networks", "sounddata", "soundmeasures"},
     {"codebook", "quantizer"},
     {"likelihoods"},
     {"autoencoder", "model", "vae", "vimco", "pixelcnn"},

@@ -211,7 +211,7 @@ def with_setting(recipe: Any, setting: str) -> Any:
     own = {
         field.name: field.type
         for field in fields(recipe)
-        if field.type is int or get_origin(field.type) is tuple
+        if field.type in (int, float) or get_origin(field.type) is tuple
     }
     if not equals or key not in [*owners, *own]:
         raise ValueError(

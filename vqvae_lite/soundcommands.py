@@ -4,6 +4,7 @@ import json
 import math
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from vqvae_lite.checkpoints import Checkpoint, fingerprint, last_checkpoint, new_model
+from vqvae_lite.disguise import crop_and_disguise
 from vqvae_lite.distributed import processes
 from vqvae_lite.folders import visible_files
 from vqvae_lite.networks import check_positive_int
@@ -76,7 +78,11 @@ def run_train(options: Namespace) -> None:
             run=options.run,
             details={"recipe": recipe.to_json(), "speakers": list(recipe.speakers)},
             resume=resume,
-            prepare=crop,
+            prepare=(
+                partial(crop_and_disguise, rate=recipe.rate, share=recipe.disguise)
+                if recipe.disguise
+                else crop
+            ),
         )
         if place.rank == 0:
             print(f"the last checkpoint is {last_checkpoint(options.run)}")

@@ -184,17 +184,22 @@ class SoundVQVAE(nn.Module):
             )
         )
 
-    def forward(self, levels: Tensor, speaker: Tensor) -> SoundOutput:
+    def forward(self, levels: Tensor, speaker: Tensor, heard: Tensor | None = None) -> SoundOutput:
         """Every term of the loss; each sample is predicted from the true ones before it.
 
         Args:
             levels: uint8 (B, T), mu-law, T a multiple of the hop.
             speaker: integers in [0, num_speakers), (B,).
+            heard: uint8 (B, T), what the encoder hears instead: see `disguise`.
 
         Raises:
             TypeError, ValueError: for another dtype, shape or range.
         """
-        quantized = self.quantizer(self.encoder(self._check(levels)))
+        heard = levels if heard is None else heard
+        if heard.shape != levels.shape:
+            shape = tuple(heard.shape)
+            raise ValueError(f"heard must have the shape {tuple(levels.shape)}, got {shape}")
+        quantized = self.quantizer(self.encoder(self._check(heard)))
         condition = self.context(quantized.quantized)
         reconstruction_loss = self.decoder(levels, speaker, condition).loss
         return SoundOutput(

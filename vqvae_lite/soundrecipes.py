@@ -26,6 +26,8 @@ class SoundRecipe:
         window: samples that the model sees at once; a multiple of its hop.
         model: see `SoundConfig`. Its number of speakers follows from the data.
         training: see `TrainingConfig`.
+        disguise: share of the windows, in [0, 1], that the encoder hears in another voice: see
+            `disguise`. It may change where a run goes on.
         speakers: their names in the order of the model's speakers; () until the folder is read.
         folder: the reader's own sound, where the recipe reads a folder.
     """
@@ -36,6 +38,7 @@ class SoundRecipe:
     window: int
     model: SoundConfig
     training: TrainingConfig
+    disguise: float = 0.0
     speakers: tuple[str, ...] = ()
     folder: str | None = None
 
@@ -100,7 +103,8 @@ def get_sound_recipe(
             the layout of VCTK or LibriSpeech: see `sound.read_folder`.
         settings: such as "steps=1000", "strides=2,2,4", "speakers=kal,slt" or "rate=16000": any
             field of `SoundConfig` but its number of speakers, of `TrainingConfig`, or "rate",
-            "window" and "speakers". All of a folder's speakers are taken where none are named.
+            "window", "disguise" and "speakers". All of a folder's speakers are taken where none
+            are named.
 
     Raises:
         ValueError: for an unknown name, profile or setting, a value of another type, a window
@@ -122,6 +126,8 @@ def get_sound_recipe(
             raise ValueError("num_speakers cannot be set: it follows from the data")
         recipe = with_setting(recipe, setting)
     check_positive_int(rate=recipe.rate, window=recipe.window)
+    if not 0 <= recipe.disguise <= 1:
+        raise ValueError(f"disguise must be in [0, 1], got {recipe.disguise}")
     if len(set(recipe.speakers)) < len(recipe.speakers):
         raise ValueError(f"speakers must each be named once, got {', '.join(recipe.speakers)}")
     if recipe.window % recipe.model.hop:
