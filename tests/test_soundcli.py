@@ -56,6 +56,28 @@ def place(tmp_path_factory):
     return root
 
 
+def test_a_run_may_go_on_in_disguise(place, tmp_path, capsys):
+    """The encoder then hears something else, so the same steps give other weights."""
+    train = ["train", "sound", "--folder", place / "said", "--device", "cpu"]
+    for name, share in [("plain", 0), ("hidden", 1)]:
+        run = [*train, "--run", tmp_path / name]
+        assert run_cli(*run, *settings(*TINY, *SHORT, "steps=2")) == 0
+        more = settings(*TINY, *SHORT, f"disguise={share}")
+        assert run_cli(*run, *more, "--resume") == 0
+    plain, hidden = (load_checkpoint(tmp_path / name) for name in ("plain", "hidden"))
+    assert sound_recipe_of(hidden).disguise == 1
+    assert torch.equal(
+        plain.model.state_dict()["decoder.head.weight"],
+        load_checkpoint(place / "run").model.state_dict()["decoder.head.weight"],
+    )
+    assert not torch.equal(
+        plain.model.state_dict()["encoder.out.weight"],
+        hidden.model.state_dict()["encoder.out.weight"],
+    )
+    error = fails(capsys, *train, "--run", tmp_path / "no", *settings("disguise=1.5"))
+    assert "disguise must be in [0, 1], got 1.5" in error
+
+
 def test_train_stores_recipe_and_speakers_and_resumes_to_the_same_numbers(place, tmp_path, capsys):
     checkpoint = load_checkpoint(place / "run")
     assert isinstance(checkpoint.model, SoundVQVAE)
