@@ -121,6 +121,8 @@ def test_samples_are_decoded_and_come_again(place, tmp_path, capsys):
 
 
 def test_errors_of_the_training(place, tmp_path, capsys):
+    folder = ["train", "prior", "--codes-of", tmp_path, "--folder", tmp_path, "--run", tmp_path]
+    assert "takes no folder" in fails(capsys, *folder)
     assert "needs --codes-of" in fails(capsys, "train", "prior", "--run", tmp_path)
     error = fails(capsys, "train", "maze", "--codes-of", place / "vqvae", "--run", tmp_path)
     assert "takes no --codes-of" in error

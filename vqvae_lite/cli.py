@@ -225,6 +225,8 @@ def _train(options: argparse.Namespace) -> None:
     if options.recipe == "video":
         videocommands.run_train(options, load_checkpoint(options.codes_of))
     elif options.recipe == "prior":
+        if options.folder is not None:
+            raise ValueError(f"the recipe 'prior' takes no folder, got {options.folder!r}")
         vqvae = load_checkpoint(options.codes_of)
         of_sound = isinstance(vqvae.model, SoundVQVAE)
         (soundcommands if of_sound else imagecommands).run_train_prior(options, vqvae)
