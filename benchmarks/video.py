@@ -91,17 +91,19 @@ def rows(values: Tensor, digits: int = 4) -> dict[str, float]:
 def copy_shares(split: Split, chance: Tensor) -> Tensor:
     """For each frame ahead, the share of the last frame's code that makes the truth likeliest."""
     grid = torch.linspace(0.005, 0.6, 120, dtype=torch.float64)
-    same, often = split.seen[:, -1:] == split.true, chance[split.true]
-    nats = torch.stack([
-        -(share * same + (1 - share) * often).log().mean((0, 2, 3)) for share in grid
-    ])  # fmt: skip
+    nats = torch.stack([copy_nats(split, chance, share) for share in grid])
     return grid[nats.argmin(0)]
+
+
+def copy_nats(split: Split, chance: Tensor, share: Tensor) -> Tensor:
+    """Nats per code for each frame ahead: the last frame's code with a share, or any by chance."""
+    same = split.seen[:, -1:] == split.true
+    return -(share * same + (1 - share) * chance[split.true]).log().mean((0, 2, 3))
 
 
 def measure_copy(model: VQVAE, split: Split, shares: Tensor, chance: Tensor) -> dict:
     last = split.seen[:, -1:].expand(-1, IMAGINED, -1, -1)
-    share = shares[None, :, None, None]
-    nats = -(share * (last == split.true) + (1 - share) * chance[split.true]).log().mean((0, 2, 3))
+    nats = copy_nats(split, chance, shares[None, :, None, None])
     found = compare_ahead(model, last, split.true, split.frames[:, SEEN:])
     return {
         "nats_per_code": rows(nats),
@@ -125,11 +127,11 @@ def choose_temperature(model: VQVAE, prior: VideoPrior, split: Split) -> tuple[f
 
 def measure_ahead(model: VQVAE, prior: VideoPrior, validation: Split, test: Split) -> dict:
     temperature, tried = choose_temperature(model, prior, validation)
-    found = compare_ahead(
-        model, imagine(prior, test, temperature), test.true, test.frames[:, SEEN:]
-    )
     plain = imagine(prior, test, 1.0)
-    at_one = compare_ahead(model, plain, test.true, test.frames[:, SEEN:])
+    found = at_one = compare_ahead(model, plain, test.true, test.frames[:, SEEN:])
+    if temperature != 1:
+        drawn = imagine(prior, test, temperature)
+        found = compare_ahead(model, drawn, test.true, test.frames[:, SEEN:])
     nats = nats_ahead(prior, test.seen, plain, test.true, test.actions)
     turned = [test.all.actions[(i + 1) % len(test.all.actions)] for i in range(len(test.all.codes))]
     return {
@@ -161,15 +163,13 @@ def agreement(judge: ActionJudge, films: Sequence[Tensor], actions: Sequence[Ten
 def measure_steering(model: VQVAE, prior: VideoPrior, test: Split, judge: ActionJudge) -> dict:
     films = [decode(model, clip) for clip in test.all.codes]
     result = {"real test clips, decoded": agreement(judge, films, test.all.actions)}
-    everything = []
     for name, chosen in STEERED.items():
         to_come = torch.tensor(chosen).expand(len(test.seen), -1)
         done = torch.cat([test.actions[:, : SEEN - 1], to_come], 1)
         drawn = prior.sample(test.seen, IMAGINED, done, seed=1, progress=False)
         codes = torch.cat([test.seen[:, -1:], drawn], 1)
         result[name] = agreement(judge, [decode(model, film) for film in codes], to_come)
-        everything.append(result[name])
-    result["all four"] = round(sum(everything) / len(everything), 2)
+    result["all four"] = round(sum(result[name] for name in STEERED) / len(STEERED), 2)
     return result
 
 
@@ -186,13 +186,12 @@ def measure_long(
         result[kind] = {}
         for first, last in STRETCHES:
             part = film[:, SEEN + first - 1 : SEEN + last]
-            with_before = film[:, SEEN + first - 2 : SEEN + last]
-            pictures = decode(model, part.flatten(0, 1)).double()
+            # With the frame before, so that every step to one of them can be judged.
+            shown = [decode(model, one) for one in film[:, SEEN + first - 2 : SEEN + last]]
+            pictures = torch.cat([frames[1:] for frames in shown]).double()
             result[kind][f"{first} to {last}"] = {
                 "action_named_percent": agreement(
-                    judge,
-                    [decode(model, one) for one in with_before],
-                    actions[:, SEEN + first - 2 : SEEN + last - 1],
+                    judge, shown, actions[:, SEEN + first - 2 : SEEN + last - 1]
                 ),
                 "nats_per_code_of_single_frames": round(
                     nats_per_code(still.log_prob, part.flatten(0, 1)), 3

@@ -289,9 +289,21 @@ def test_training_refuses_what_cannot_be(tmp_path):
     done = load_checkpoint(tmp_path)
     with pytest.raises(ValueError, match="taken 6 of 6 steps already"):
         train(done.model, data(), CONFIG, resume=done)
-    bare = load_checkpoint(save_checkpoint(tmp_path / "bare", model, step=1))
+    half = done._replace(optimizer=dict(list(done.optimizer.items())[:3]))
     with pytest.raises(ValueError, match="cannot be resumed"):
-        train(bare.model, data(), CONFIG, resume=bare)
+        train(half.model, data(), replace(CONFIG, steps=8), resume=half)
+
+
+def test_without_its_optimizer_a_checkpoint_goes_on_with_a_new_one(tmp_path):
+    shared = load_checkpoint(save_checkpoint(step_path(tmp_path, 4), new_model(), step=4))
+    before = [parameter.detach().clone() for parameter in shared.model.parameters()]
+    train(shared.model, data(), CONFIG, resume=shared, progress=False)
+    moved = [
+        (now - then).abs().max().item()
+        for now, then in zip(shared.model.parameters(), before, strict=True)
+    ]
+    # Adam's first two steps are each as large as the learning rate, or nearly: nothing is averaged.
+    assert 0 < max(moved) <= 2.1 * CONFIG.learning_rate
 
 
 @pytest.mark.parametrize(

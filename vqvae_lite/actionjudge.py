@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqvae_lite.images import check_uint8
-from vqvae_lite.networks import check_positive_int
+from vqvae_lite.networks import check_positive_int, evaluating
 
 _SIDE = 42  # pixels of the frames as the judge sees them
 
@@ -44,10 +44,8 @@ class ActionJudge(nn.Module):
         Raises:
             TypeError: the frames are not uint8.
         """
-        was_training = self.training
-        logits = self.eval()(frames[:-1], frames[1:])
-        self.train(was_training)
-        return logits.argmax(1)
+        with evaluating(self):
+            return self(frames[:-1], frames[1:]).argmax(1)
 
 
 def train_judge(

@@ -16,7 +16,7 @@ from vqvae_lite.images import stack_images
 from vqvae_lite.likelihoods import bits_per_dim
 from vqvae_lite.metrics import CodeUsage
 from vqvae_lite.model import VQVAE
-from vqvae_lite.networks import check_positive_int
+from vqvae_lite.networks import check_positive_int, evaluating
 from vqvae_lite.vae import VAE
 from vqvae_lite.vimco import VIMCO
 
@@ -132,29 +132,29 @@ def evaluate_bits(
     label = f"{fingerprint(model)} {samples} {seed} {prior is None} {len(images)}"
     done = _read(keep, label)
     device = next(model.parameters()).device
-    was_training = model.training
-    model.eval()
     rest = Subset(images, range(len(done.bound), len(images)))
-    for batch in tqdm(
-        DataLoader(rest, batch_size, collate_fn=stack_images), unit="batch", disable=not progress
-    ):
-        first = len(done.bound)
-        if discrete:
-            parts = model.bound(batch.to(device), prior)
-            total = parts.total
-        else:
-            seeds = range(seed * 1_000_003 + first, seed * 1_000_003 + first + len(batch))
-            noise = [
-                model.noise(batch, samples, torch.Generator().manual_seed(number))
-                for number in seeds
-            ]
-            parts, total = model.bound(batch.to(device), torch.stack(noise).to(device))
-        nats = [parts.reconstruction, parts.prior, total]
-        new = [bits_per_dim(part.double().cpu(), batch[0].numel()) for part in nats]
-        done = BitsPerDim(*(torch.cat(pair) for pair in zip(done, new, strict=True)))
-        if keep is not None:
-            _write(Path(keep), done, label)
-    model.train(was_training)
+    with evaluating(model):
+        for batch in tqdm(
+            DataLoader(rest, batch_size, collate_fn=stack_images),
+            unit="batch",
+            disable=not progress,
+        ):
+            first = len(done.bound)
+            if discrete:
+                parts = model.bound(batch.to(device), prior)
+                total = parts.total
+            else:
+                seeds = range(seed * 1_000_003 + first, seed * 1_000_003 + first + len(batch))
+                noise = [
+                    model.noise(batch, samples, torch.Generator().manual_seed(number))
+                    for number in seeds
+                ]
+                parts, total = model.bound(batch.to(device), torch.stack(noise).to(device))
+            nats = [parts.reconstruction, parts.prior, total]
+            new = [bits_per_dim(part.double().cpu(), batch[0].numel()) for part in nats]
+            done = BitsPerDim(*(torch.cat(pair) for pair in zip(done, new, strict=True)))
+            if keep is not None:
+                _write(Path(keep), done, label)
     return done
 
 

@@ -9,12 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
-from vqvae_lite.images import IMAGE_SUFFIXES, read_frames, read_image, shrink
+from vqvae_lite.images import IMAGE_SUFFIXES, middle_square, read_frames, read_image, shrink
 from vqvae_lite.maze import ACTIONS, SIZE, load_maze
 
 FILM_SUFFIXES = (".apng", ".avif", ".gif", ".png", ".webp")
@@ -151,7 +150,7 @@ def read_clip(path: str | Path, size: int) -> Clip:
         files = [file for file in sorted(path.iterdir()) if _is_image(file)]
         frames = [read_image(file, size) for file in files]
     else:
-        frames = [_fit(frame, size) for frame in read_frames(path)]
+        frames = [middle_square(Image.fromarray(frame), size) for frame in read_frames(path)]
     if len(frames) < 2:
         raise ValueError(f"{path} must hold at least 2 frames, got {len(frames)}")
     actions = _actions_of(path)
@@ -183,8 +182,8 @@ def action_numbers(text: str, names: Sequence[str]) -> Tensor:
     Raises:
         ValueError: one is neither the name nor the number of an action.
     """
-    numbers = {**{str(number): number for number in range(len(names))}}
-    numbers.update({name: number for number, name in enumerate(names)})
+    numbers = {str(number): number for number in range(len(names))}
+    numbers |= {name: number for number, name in enumerate(names)}
     words = [word.strip() for word in text.split(",")]
     for word in words:
         if word not in numbers:
@@ -219,9 +218,3 @@ def _actions_of(path: Path) -> Tensor | None:
     if not numbers or min(numbers) < 0:
         raise ValueError(f"{file} must hold whole numbers from 0, at least one")
     return torch.tensor(numbers)
-
-
-def _fit(frame: np.ndarray, size: int) -> Tensor:
-    """uint8 (3, size, size) from uint8 (H, W, 3): the middle square, as `FolderImages` cuts it."""
-    square = ImageOps.fit(Image.fromarray(frame), (size, size), Image.Resampling.LANCZOS)
-    return torch.from_numpy(np.array(square)).permute(2, 0, 1)

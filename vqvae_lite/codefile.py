@@ -3,6 +3,8 @@
 import json
 import math
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,13 +87,24 @@ def read_codes(path: str | Path) -> CodeFile:
         ValueError: it is truncated, or no file of codes of images.
     """
     header, packed = read_packed(path, FORMAT)
-    try:
+    with reading(path):
         shape, num_codes = header["shape"], header["num_codes"]
         codes = unpack_codes(packed, math.prod(shape), num_codes).view(shape)
         if len(header["names"]) != len(codes):
             raise ValueError(f"{len(header['names'])} names for {len(codes)} images")
         return CodeFile(codes, num_codes, header["names"], header["model"])
-    except (KeyError, TypeError, ValueError) as error:
+
+
+@contextmanager
+def reading(path: Path | str) -> Iterator[None]:
+    """Says of which file it is that something in it is missing, odd or too short.
+
+    Raises:
+        ValueError: for any such error.
+    """
+    try:
+        yield
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise ValueError(f"{path} is truncated or not a file of codes: {error}") from error
 
 
@@ -124,13 +137,11 @@ def read_packed(path: str | Path, expected: str | None = None) -> tuple[dict, np
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no file of codes at {path}")
-    try:
+    with reading(path):
         with zipfile.ZipFile(path) as archive:
             header = json.loads(archive.read("header.json"))
             packed = np.frombuffer(archive.read("codes.bin"), np.uint8)
         given = header["format"]
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is truncated or not a file of codes: {error}") from error
     if expected not in (None, given):
         raise ValueError(f"{path}: expected the format {expected!r}, got {given!r}")
     return header, packed

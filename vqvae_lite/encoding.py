@@ -9,6 +9,7 @@ from tqdm.auto import tqdm
 
 from vqvae_lite.images import stack_images, to_float
 from vqvae_lite.model import VQVAE
+from vqvae_lite.networks import evaluating
 
 
 class CodeMaps(Dataset):
@@ -63,12 +64,10 @@ def encode_images(
     if len(images) == 0:
         raise ValueError("there are no images to encode")
     device = next(model.parameters()).device
-    was_training = model.training
-    model.eval()
     batches = DataLoader(images, batch_size, collate_fn=stack_images)
-    codes = [
-        model.encode(to_float(batch.to(device))).cpu()
-        for batch in tqdm(batches, unit="batch", disable=not progress)
-    ]
-    model.train(was_training)
+    with evaluating(model):
+        codes = [
+            model.encode(to_float(batch.to(device))).cpu()
+            for batch in tqdm(batches, unit="batch", disable=not progress)
+        ]
     return torch.cat(codes)

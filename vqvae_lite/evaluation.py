@@ -8,6 +8,7 @@ from torch.utils.data import DataLoader, Dataset
 from vqvae_lite.images import stack_images, to_float, to_uint8
 from vqvae_lite.metrics import CodeUsage, compressed_bits, psnr, ssim
 from vqvae_lite.model import VQVAE
+from vqvae_lite.networks import evaluating
 
 
 class Evaluation(NamedTuple):
@@ -49,20 +50,18 @@ def evaluate(model: VQVAE, images: Dataset, batch_size: int = 64) -> Evaluation:
     if len(images) == 0:
         raise ValueError("there are no images to evaluate on")
     device = next(model.parameters()).device
-    was_training = model.training
-    model.eval()
     usage = CodeUsage(model.config.num_codes, model.config.num_codebooks)
     signal, similarity, errors = [], [], []
-    for batch in DataLoader(images, batch_size, collate_fn=stack_images):
-        x = to_float(batch.to(device))
-        codes = model.encode(x)
-        reconstruction = model.decode(codes)
-        usage.update(codes)
-        errors.append((reconstruction - x).double().square().flatten(1).mean(1).cpu())
-        rounded = to_uint8(reconstruction).cpu()
-        signal.append(psnr(rounded, batch))
-        similarity.append(ssim(rounded, batch))
-    model.train(was_training)
+    with evaluating(model):
+        for batch in DataLoader(images, batch_size, collate_fn=stack_images):
+            x = to_float(batch.to(device))
+            codes = model.encode(x)
+            reconstruction = model.decode(codes)
+            usage.update(codes)
+            errors.append((reconstruction - x).double().square().flatten(1).mean(1).cpu())
+            rounded = to_uint8(reconstruction).cpu()
+            signal.append(psnr(rounded, batch))
+            similarity.append(ssim(rounded, batch))
     latents = codes[0].numel()
     return Evaluation(
         images=len(images),

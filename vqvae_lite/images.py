@@ -197,11 +197,16 @@ def read_image(file: str | Path, size: int) -> torch.Tensor:
             # A JPEG decodes several times faster at a fraction of its size.
             image.draft("RGB", (2 * size, 2 * size))
             upright = ImageOps.exif_transpose(image)
-            square = ImageOps.fit(_to_rgb(upright), (size, size), Image.Resampling.LANCZOS)
+            return middle_square(_to_rgb(upright), size)
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no image {file}") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"{file} cannot be read as an image: {error}") from error
+
+
+def middle_square(image: Image.Image, size: int) -> torch.Tensor:
+    """An RGB image resized until its shorter side fits, and cropped: uint8 (3, size, size)."""
+    square = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
     return torch.from_numpy(np.array(square)).permute(2, 0, 1).contiguous()
 
 

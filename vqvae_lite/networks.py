@@ -1,5 +1,7 @@
 """The paper's encoder and decoder (section 4.1): strided convolutions and residual blocks."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 
 import torch
@@ -151,6 +153,17 @@ class Decoder(nn.Module):
         for doubling in self.doublings:
             x = doubling(F.relu(x))
         return x
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """A model in eval mode for a while, and then back in the mode that it was in."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
 
 
 def check_label(label: Tensor, batch: int, num_classes: int) -> None:

@@ -108,12 +108,7 @@ def train_prior(
         recipe.training,
         place=place,
         run=run,
-        details={
-            "codes_of": recipe.codes_of,
-            "profile": recipe.profile,
-            "training": asdict(recipe.training),
-            "map": list(codes.shape[-2:]),
-        },
+        details=prior_details(recipe, map=list(codes.shape[-2:])),
         resume=resume,
         prepare=Tensor.long,
     )
@@ -140,6 +135,16 @@ def start_prior(kind: str, recipe: Any, vqvae: Checkpoint, resume: Checkpoint | 
             f"{resume.path} has {resume.model.config}; it cannot go on as {recipe.model}"
         )
     return resume.model
+
+
+def prior_details(recipe: Any, **more: Any) -> dict[str, Any]:
+    """What the checkpoints of a prior say beside its settings; a recipe as for `start_prior`."""
+    return {
+        "codes_of": recipe.codes_of,
+        "profile": recipe.profile,
+        "training": asdict(recipe.training),
+        **more,
+    }
 
 
 def load_prior(path: str | Path, vqvae: VQVAE | SoundVQVAE) -> Checkpoint:

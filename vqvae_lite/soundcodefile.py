@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vqvae_lite.codefile import pack_codes, read_packed, unpack_codes, write_packed
+from vqvae_lite.codefile import pack_codes, read_packed, reading, unpack_codes, write_packed
 
 SOUND_FORMAT = "vqvae-lite sound codes 1"
 
@@ -55,12 +55,10 @@ def read_sound_codes(path: str | Path) -> SoundCodeFile:
         ValueError: it is truncated, or no file of codes of sound.
     """
     header, packed = read_packed(path, SOUND_FORMAT)
-    try:
+    with reading(path):
         del header["format"]
         counts = [math.ceil(length / header["hop"]) for length in header["lengths"]]
         if not len(counts) == len(header["names"]) == len(header["speakers"]) or min(counts) < 1:
             raise ValueError("names, speakers and lengths must be of as many sounds, each above 0")
         codes = unpack_codes(packed, sum(counts), header["num_codes"])
         return SoundCodeFile(codes=list(codes.split(counts)), **header)
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise ValueError(f"{path} is truncated or not a file of codes: {error}") from error

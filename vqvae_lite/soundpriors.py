@@ -1,7 +1,7 @@
 """A WaveNet prior over the codes of a trained `SoundVQVAE`: unconditional speech (section 4.3)."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import Tensor
@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 from vqvae_lite.checkpoints import Checkpoint, fingerprint
 from vqvae_lite.distributed import Place
 from vqvae_lite.networks import check_positive_int
-from vqvae_lite.priors import start_prior
+from vqvae_lite.priors import prior_details, start_prior
 from vqvae_lite.recipes import PROFILES, with_setting
 from vqvae_lite.sound import Utterance
 from vqvae_lite.soundcoding import encode_wave
@@ -124,12 +124,7 @@ def train_sound_prior(
         recipe.training,
         place=place,
         run=run,
-        details={
-            "codes_of": recipe.codes_of,
-            "profile": recipe.profile,
-            "window": recipe.window,
-            "training": asdict(recipe.training),
-        },
+        details=prior_details(recipe, window=recipe.window),
         resume=resume,
         prepare=for_each_speaker if recipe.model.num_classes else for_all_speakers,
     )

@@ -106,7 +106,8 @@ def train(
         place: of this process, from `distributed.processes`.
         run: the folder for checkpoints; None keeps none.
         details: JSON to store in each checkpoint.
-        resume: the checkpoint that `model` came from, to go on from its step.
+        resume: the checkpoint that `model` came from, to go on from its step; where it was stored
+            without the optimizer's state, that starts anew.
         prepare: makes a batch of the data set, on the device, into what the model takes: a tensor,
             or a tuple of its arguments.
         progress: whether to show a bar with the time left.
@@ -287,6 +288,8 @@ def _optimizer_state(optimizer: torch.optim.Adam, model: nn.Module) -> dict[str,
 
 
 def _restore_optimizer(optimizer: torch.optim.Adam, model: nn.Module, resume: Checkpoint) -> None:
+    if not resume.optimizer:
+        return  # left out, as in the checkpoints that are shared: Adam starts anew
     names = {name.rsplit("/", 1)[0] for name in resume.optimizer}
     expected = {name for name, _ in model.named_parameters()}
     if names != expected:

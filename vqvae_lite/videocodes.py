@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 
 from vqvae_lite.checkpoints import fingerprint
 from vqvae_lite.clips import Clips
-from vqvae_lite.codefile import pack_codes, read_packed, unpack_codes, write_packed
+from vqvae_lite.codefile import pack_codes, read_packed, reading, unpack_codes, write_packed
 from vqvae_lite.encoding import encode_images
 from vqvae_lite.images import TensorImages
 from vqvae_lite.model import VQVAE
@@ -156,7 +156,7 @@ def read_video_codes(path: str | Path) -> VideoCodes:
         ValueError: it is truncated, or no file of codes of clips.
     """
     header, packed = read_packed(path, VIDEO_FORMAT)
-    try:
+    with reading(path):
         del header["format"]
         shapes, actions, names = header.pop("shapes"), header["actions"], header["action_names"]
         sizes = [frames * height * width for frames, height, width in shapes]
@@ -170,5 +170,3 @@ def read_video_codes(path: str | Path) -> VideoCodes:
         if len(header["names"]) != len(codes):
             raise ValueError(f"{len(header['names'])} names for {len(codes)} clips")
         return VideoCodes(codes=codes, **header)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is truncated or not a file of codes: {error}") from error

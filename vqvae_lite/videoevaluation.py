@@ -9,7 +9,7 @@ from torch import Tensor
 from vqvae_lite.images import to_uint8
 from vqvae_lite.metrics import psnr
 from vqvae_lite.model import VQVAE
-from vqvae_lite.networks import check_positive_int
+from vqvae_lite.networks import check_positive_int, evaluating
 from vqvae_lite.videomodel import VideoPrior
 
 FRAMES_AT_ONCE = 32
@@ -46,21 +46,19 @@ def nats_per_video_code(
     """
     check_positive_int(first=first)
     device, history = next(prior.parameters()).device, prior.config.history
-    was_training = prior.training
-    prior.eval()
     total, count = 0.0, 0
-    for clip, frames in enumerate(codes):
-        # A piece comes with as many frames before it as the model looks at, so the pieces together
-        # are the whole.
-        for start in range(first, len(frames), FRAMES_AT_ONCE):
-            begin, end = max(0, start - history), min(start + FRAMES_AT_ONCE, len(frames))
-            done = None
-            if actions is not None:
-                done = actions[clip][None, begin : end - 1].to(device)
-            log_prob = prior(frames[None, begin:end].to(device), done).log_prob
-            total -= log_prob[0, start - begin - 1 :].double().sum().item()
-            count += (end - start) * frames[0].numel()
-    prior.train(was_training)
+    with evaluating(prior):
+        for clip, frames in enumerate(codes):
+            # A piece comes with as many frames before it as the model looks at, so the pieces
+            # together are the whole.
+            for start in range(first, len(frames), FRAMES_AT_ONCE):
+                begin, end = max(0, start - history), min(start + FRAMES_AT_ONCE, len(frames))
+                done = None
+                if actions is not None:
+                    done = actions[clip][None, begin : end - 1].to(device)
+                log_prob = prior(frames[None, begin:end].to(device), done).log_prob
+                total -= log_prob[0, start - begin - 1 :].double().sum().item()
+                count += (end - start) * frames[0].numel()
     if not count:
         raise ValueError(f"there are no frames to measure after the first {first} of each clip")
     return total / count
@@ -89,15 +87,12 @@ def nats_ahead(
     Raises:
         TypeError, ValueError: as `VideoPrior.forward`.
     """
-    was_training = prior.training
-    prior.eval()
     nats = []
-    for ahead in range(true.shape[1]):
-        codes = torch.cat([seen, imagined[:, :ahead], true[:, ahead : ahead + 1]], 1)
-        begin = max(0, codes.shape[1] - 1 - prior.config.history)
-        done = None if actions is None else actions[:, begin : codes.shape[1] - 1]
-        nats.append(-prior(codes[:, begin:], done).log_prob[:, -1] / true[0, 0].numel())
-    prior.train(was_training)
+    with evaluating(prior):
+        for ahead in range(true.shape[1]):
+            codes = torch.cat([seen, imagined[:, :ahead], true[:, ahead : ahead + 1]], 1)
+            done = None if actions is None else actions[:, : codes.shape[1] - 1]
+            nats.append(-prior.last_log_prob(codes, done) / true[0, 0].numel())
     return torch.stack(nats, 1)
 
 

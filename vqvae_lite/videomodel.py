@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from vqvae_lite.networks import check_classes, check_positive_int
+from vqvae_lite.networks import check_classes, check_positive_int, evaluating
 from vqvae_lite.pixelcnn import CodeHead, GatedPixelCNN, PixelCNNConfig, PixelCNNOutput
 from vqvae_lite.quantizer import check_codes
 from vqvae_lite.sampling import check_sharpness, draw, generator_for, sample
@@ -125,9 +125,7 @@ class VideoPrior(nn.Module):
         Raises:
             TypeError, ValueError: for another dtype, shape or range.
         """
-        self._check(codes, actions, codes.shape[1] - 1 if codes.ndim == 4 else 0)
-        if codes.shape[1] < 2:
-            raise ValueError(f"codes must have at least 2 frames, got {codes.shape[1]}")
+        self._check_clip(codes, actions)
         seen, done = self._after_empty(codes[:, :-1], actions)
         # One row for every frame but the last: the frames up to it, and what was done after each.
         history = self.config.history
@@ -136,6 +134,19 @@ class VideoPrior(nn.Module):
         condition = self.past(windows, done)
         out = self.frame(codes[:, 1:].flatten(0, 1), condition=condition)
         return VideoOutput(out.log_prob.view(len(codes), -1), out.loss)
+
+    def last_log_prob(self, codes: Tensor, actions: Tensor | None = None) -> Tensor:
+        """Of the last frame alone, as `forward` gives it, without the work of the others: (B,).
+
+        Args:
+            codes: as for `forward`.
+            actions: as for `forward`.
+
+        Raises:
+            TypeError, ValueError: as `forward`.
+        """
+        self._check_clip(codes, actions)
+        return self.frame(codes[:, -1], condition=self._look(codes[:, :-1], actions)).log_prob
 
     @torch.no_grad()
     def sample(
@@ -172,32 +183,37 @@ class VideoPrior(nn.Module):
         check_positive_int(frames=frames)
         self._check(codes, actions, codes.shape[1] - 1 + frames if codes.ndim == 4 else 0)
         check_sharpness(temperature, top_k, self.config.num_codes)
-        history, was_training = self.config.history, self.training
-        self.eval()
-        seen, done = self._after_empty(codes, actions)
-        for step in tqdm(range(frames), unit="frame", disable=not progress):
-            end = seen.shape[1]
-            last = None if done is None else done[:, end - history : end]
-            condition = self.past(seen[:, -history:], last)
-            sharpness = {
-                "temperature": temperature,
-                "top_k": top_k,
-                "seed": None if seed is None else seed * 1_000_003 + step,
-            }
-            if isinstance(self.frame, AtOnce):
-                drawn = self.frame.sample(condition, **sharpness)
-            else:
-                drawn = sample(
-                    self.frame,
-                    codes.shape[2:],
-                    batch=len(codes),
-                    condition=condition,
-                    progress=False,
-                    **sharpness,
+        film = codes.long()
+        with evaluating(self):
+            for step in tqdm(range(frames), unit="frame", disable=not progress):
+                condition = self._look(
+                    film, None if actions is None else actions[:, : film.shape[1]]
                 )
-            seen = torch.cat([seen, drawn[:, None]], 1)
-        self.train(was_training)
-        return seen[:, -frames:]
+                sharpness = {
+                    "temperature": temperature,
+                    "top_k": top_k,
+                    "seed": None if seed is None else seed * 1_000_003 + step,
+                }
+                if isinstance(self.frame, AtOnce):
+                    drawn = self.frame.sample(condition, **sharpness)
+                else:
+                    drawn = sample(
+                        self.frame,
+                        codes.shape[2:],
+                        batch=len(codes),
+                        condition=condition,
+                        progress=False,
+                        **sharpness,
+                    )
+                film = torch.cat([film, drawn[:, None]], 1)
+        return film[:, -frames:]
+
+    def _look(self, codes: Tensor, actions: Tensor | None) -> Tensor:
+        """Features of the frame after (B, T, H, W), with the actions after each of them, (B, T)."""
+        history = self.config.history
+        last = None if actions is None else actions[:, -history:]
+        codes, last = self._after_empty(codes[:, -history:], last)
+        return self.past(codes[:, -history:], None if last is None else last[:, -history:])
 
     def _after_empty(self, codes: Tensor, actions: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Both after so many empty frames that the first frame, too, ends a whole history."""
@@ -206,6 +222,12 @@ class VideoPrior(nn.Module):
         if actions is not None:
             actions = F.pad(actions.long(), (empty, 0), value=self.config.num_actions)
         return codes, actions
+
+    def _check_clip(self, codes: Tensor, actions: Tensor | None) -> None:
+        """Raises TypeError or ValueError unless there is a frame to predict, and all fits."""
+        self._check(codes, actions, codes.shape[1] - 1 if codes.ndim == 4 else 0)
+        if codes.shape[1] < 2:
+            raise ValueError(f"codes must have at least 2 frames, got {codes.shape[1]}")
 
     def _check(self, codes: Tensor, actions: Tensor | None, length: int) -> None:
         """Raises TypeError or ValueError unless codes and `length` actions fit the model."""

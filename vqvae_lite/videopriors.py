@@ -1,7 +1,7 @@
 """A dynamics model over the codes of clips: its recipe and its training (section 4.4)."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import Tensor
@@ -11,7 +11,7 @@ from vqvae_lite.clips import open_clips
 from vqvae_lite.distributed import Place
 from vqvae_lite.model import VQVAE
 from vqvae_lite.networks import check_positive_int
-from vqvae_lite.priors import start_prior
+from vqvae_lite.priors import prior_details, start_prior
 from vqvae_lite.recipes import PROFILES, recipe_of, with_setting
 from vqvae_lite.training import TrainingConfig, train
 from vqvae_lite.videocodes import (
@@ -163,14 +163,12 @@ def train_video(
         recipe.training,
         place=place,
         run=run,
-        details={
-            "codes_of": recipe.codes_of,
-            "profile": recipe.profile,
-            "window": recipe.window,
-            "training": asdict(recipe.training),
-            "map": list(codes.codes[0].shape[1:]),
-            "actions": codes.action_names if with_actions else None,
-        },
+        details=prior_details(
+            recipe,
+            window=recipe.window,
+            map=list(codes.codes[0].shape[1:]),
+            actions=codes.action_names if with_actions else None,
+        ),
         resume=resume,
         prepare=codes_and_actions if with_actions else codes_alone,
     )

@@ -8,6 +8,7 @@
   const { values: futures, shape: [, STEP] } = VQ.unpack(VQ.data.futures);
   const colors = VQ.unpack(VQ.data.colors).values;
   const PLACES = ROWS * COLUMNS, ACTIONS = names.length;
+  const END = "The tree ends here: go back, or start again.";
   const PACE = 140; // ms between two frames
   const still = window.matchMedia("(prefers-reduced-motion: reduce)");
   const ARROWS = { forward: "ArrowUp", left: "ArrowLeft", right: "ArrowRight" };
@@ -55,7 +56,7 @@
 
   function choose(action) {
     if (path.length === DEPTH) {
-      VQ.announce("The tree ends here: go back, or start again.");
+      VQ.announce(END);
       return;
     }
     path = [...path, action];
@@ -155,7 +156,7 @@
     const level = Math.floor((at - SEEN) / STEP) + 1;
     const done = path.slice(0, level).map((action) => names[action]).join(", ");
     return `${frame}, imagined: ${at - SEEN + 1} after the last one seen, by ${done}. ` +
-      (at === last() && path.length === DEPTH ? "The tree ends here: go back, or start again." : "");
+      (at === last() && path.length === DEPTH ? END : "");
   }
 
   function show() {
