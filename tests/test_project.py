@@ -168,6 +168,37 @@ def test_speech_in_the_readme_is_that_of_the_results():
     )
 
 
+def test_video_in_the_readme_is_that_of_the_results():
+    readme = (ROOT / "README.md").read_text()
+    video, cost = (
+        json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
+        for name in ("video", "video_cost")
+    )
+
+    def ahead(way, what, digits):
+        return ", ".join(f"{value:.{digits}f}" for value in video[way][what].values())
+
+    assert (
+        f"nats a code 1, 3, 5 and 10 frames ahead {ahead('full', 'nats_per_code', 2)}, copying the "
+        f"last frame {ahead('copy', 'nats_per_code', 2)}; PSNR against the decoded truth "
+        f"{ahead('full', 'psnr_decoded', 1)}, copying {ahead('copy', 'psnr_decoded', 1)}"
+    ) in readme
+    judged = video["steering_percent"]
+    next_frame = video["full"]["nats_per_code_of_the_next_frame"]
+    assert (
+        f"a judge that is right on {judged['real test clips, decoded']:.1f} % of real test frames "
+        f"names the action in {judged['all four']:.1f} % of imagined ones; another walk's actions "
+        f"raise the next frame's nats from {next_frame['true actions']:.2f} to "
+        f"""{next_frame["another walk's actions"]:.2f}"""
+    ) in readme
+    alone, many = (cost["milliseconds"][batch] for batch in ("1", "16"))
+    assert (
+        f"{cost['bytes_in_codes']:.0f} bytes a frame instead of {cost['bytes_in_pixels']}; "
+        f"{alone['times_faster']:.0f} times faster than in pixels, {many['times_faster']:.0f} in a "
+        f"batch of 16"
+    ) in readme
+
+
 def test_importing_the_package_changes_nothing():
     script = (
         "import os, sys, warnings, torch, numpy, matplotlib\n"
@@ -178,7 +209,7 @@ def test_importing_the_package_changes_nothing():
         "            dict(matplotlib.rcParams), warnings.filters, dict(os.environ))\n"
         "before = settings()\n"
         "import vqvae_lite.cli, vqvae_lite.boundparts, vqvae_lite.codemap, vqvae_lite.learning\n"
-        "import vqvae_lite.plane, vqvae_lite.fillin\n"
+        "import vqvae_lite.plane, vqvae_lite.fillin, vqvae_lite.futures, vqvae_lite.voices\n"
         "assert settings() == before\n"
         "assert 'torchvision' not in sys.modules\n"
     )

@@ -51,7 +51,7 @@ _QUICK = VideoRecipe(
     profile="quick",
     window=8,
     model=VideoConfig(width=64, pixelcnn_width=32, num_layers=4),
-    training=TrainingConfig(steps=200, batch_size=4, learning_rate=1e-3, checkpoint_every=50),
+    training=TrainingConfig(steps=400, batch_size=4, learning_rate=1e-3, checkpoint_every=50),
     codes_of="",
 )
 _PAPER = VideoRecipe(
