@@ -126,9 +126,10 @@ class VideoPrior(nn.Module):
             TypeError, ValueError: for another dtype, shape or range.
         """
         self._check_clip(codes, actions)
-        seen, done = self._after_empty(codes[:, :-1], actions)
-        # One row for every frame but the last: the frames up to it, and what was done after each.
         history = self.config.history
+        # So many empty frames that the first frame, too, ends a whole history.
+        seen, done = self._after_empty(history - 1, codes[:, :-1], actions)
+        # One row for every frame but the last: the frames up to it, and what was done after each.
         windows = seen.unfold(1, history, 1).movedim(-1, 2).flatten(0, 1)
         done = None if done is None else done.unfold(1, history, 1).flatten(0, 1)
         condition = self.past(windows, done)
@@ -211,13 +212,13 @@ class VideoPrior(nn.Module):
     def _look(self, codes: Tensor, actions: Tensor | None) -> Tensor:
         """Features of the frame after (B, T, H, W), with the actions after each of them, (B, T)."""
         history = self.config.history
-        last = None if actions is None else actions[:, -history:]
-        codes, last = self._after_empty(codes[:, -history:], last)
-        return self.past(codes[:, -history:], None if last is None else last[:, -history:])
+        codes, last = codes[:, -history:], None if actions is None else actions[:, -history:]
+        return self.past(*self._after_empty(history - codes.shape[1], codes, last))
 
-    def _after_empty(self, codes: Tensor, actions: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Both after so many empty frames that the first frame, too, ends a whole history."""
-        empty = self.config.history - 1
+    def _after_empty(
+        self, empty: int, codes: Tensor, actions: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Both after so many empty frames, at which no action is known."""
         codes = F.pad(codes.long(), (0, 0, 0, 0, empty, 0), value=self.config.num_codes)
         if actions is not None:
             actions = F.pad(actions.long(), (empty, 0), value=self.config.num_actions)
