@@ -13,11 +13,12 @@ from torch import Tensor, nn
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from vqvae_lite import train
-from vqvae_lite.autoencoder import Autoencoder, AutoencoderConfig, AutoencoderOutput
-from vqvae_lite.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from vqvae_lite.baselines.autoencoder import Autoencoder, AutoencoderConfig, AutoencoderOutput
+from vqvae_lite.checkpoints import Checkpoint, save_checkpoint
 from vqvae_lite.images import TensorImages, exact_uint8, to_float
-from vqvae_lite.priors import get_prior_recipe
-from vqvae_lite.recipes import Recipe, get_recipe
+from vqvae_lite.models import load_checkpoint
+from vqvae_lite.recipes.images import Recipe, get_recipe
+from vqvae_lite.recipes.priors import get_prior_recipe
 from vqvae_lite.training import ALONE
 
 REFIT_STEPS = 500  # of the decoder on binned latents, in the variant

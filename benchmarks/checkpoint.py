@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from vqvae_lite import evaluate, load_checkpoint
 from vqvae_lite.images import FolderImages
-from vqvae_lite.recipes import load_images, recipe_of
+from vqvae_lite.recipes.images import load_images, recipe_of
 
 
 def main() -> None:

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vqvae_lite.mulaw import to_levels, to_wave
-from vqvae_lite.sound import RATE, Utterance, resample
-from vqvae_lite.soundmeasures import phone_distance
+from vqvae_lite.sound.files import RATE, Utterance, resample
+from vqvae_lite.sound.measures import phone_distance
+from vqvae_lite.sound.mulaw import to_levels, to_wave
 
 # By name: format and coding of soundfile, and how hard to compress, from 0 to 1.
 CODERS = {

@@ -21,14 +21,14 @@ sys.path.insert(0, str(ROOT))
 
 from stages import train_stages
 
-from vqvae_lite.checkpoints import load_checkpoint
 from vqvae_lite.encoding import CodeMaps
 from vqvae_lite.images import gray, shrink
-from vqvae_lite.latentuse import measure_latent_use, rise_by_latent, share_in_use
 from vqvae_lite.maze import load_maze
 from vqvae_lite.metrics import CodeUsage
-from vqvae_lite.pixelvae import PixelVAE, PixelVAEConfig
-from vqvae_lite.pixelvqvae import PixelVQVAE, PixelVQVAEConfig
+from vqvae_lite.models import load_checkpoint
+from vqvae_lite.secondstage.pixelvae import PixelVAE, PixelVAEConfig
+from vqvae_lite.secondstage.pixelvqvae import PixelVQVAE, PixelVQVAEConfig
+from vqvae_lite.secondstage.swap import measure_latent_use, rise_by_latent, share_in_use
 from vqvae_lite.training import TrainingConfig
 
 SIZE = 16  # pixels

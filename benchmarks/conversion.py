@@ -10,8 +10,8 @@ from torch import Tensor
 from voices import judge_waves, train_judge
 from words import Fit, Listener
 
-from vqvae_lite.sound import Utterance
-from vqvae_lite.soundmeasures import median_pitch, pitch_track
+from vqvae_lite.sound.files import Utterance
+from vqvae_lite.sound.measures import median_pitch, pitch_track
 
 VOICED = 0.1  # the share of frames that must have a pitch for a median of it to say something
 

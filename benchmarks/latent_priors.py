@@ -51,15 +51,16 @@ from torch.utils.data import Dataset
 sys.path.insert(0, str(ROOT))
 
 from vqvae_lite import VAE, GatedPixelCNN, TrainingConfig, sample, train
-from vqvae_lite.autoencoder import Autoencoder
-from vqvae_lite.checkpoints import Checkpoint, kind_of, load_checkpoint, new_model
+from vqvae_lite.baselines.autoencoder import Autoencoder
+from vqvae_lite.baselines.vae import gaussian_kl, shift_noise
+from vqvae_lite.checkpoints import Checkpoint
 from vqvae_lite.encoding import CodeMaps, encode_images
 from vqvae_lite.images import TensorImages, shrink, to_float, to_uint8
 from vqvae_lite.likelihoods import bits_per_dim, negative_log_likelihood
 from vqvae_lite.maze import load_maze
 from vqvae_lite.metrics import psnr
-from vqvae_lite.priors import get_prior_recipe, load_prior
-from vqvae_lite.vae import gaussian_kl, shift_noise
+from vqvae_lite.models import load_checkpoint, new_model
+from vqvae_lite.recipes.priors import get_prior_recipe, load_prior
 
 SHRINKAGE = (0.0, 0.03, 0.1, 0.3, 1.0)  # of the fitted Gaussian; 1: no two latents correlated
 SAMPLES = 560  # as many as there are test frames
@@ -169,7 +170,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 def seconds_a_step(model: nn.Module, training: TrainingConfig, images: Dataset) -> float:
     """The mean over some steps of a training from the start, less what starting takes."""
-    model = new_model(kind_of(model), model.config, 0)
+    model = new_model(model.kind, model.config, 0)
     discrete = isinstance(model, GatedPixelCNN)
     prepare = {"prepare": Tensor.long} if discrete else {}
 

@@ -24,13 +24,13 @@ sys.path.insert(0, str(ROOT))
 from stages import finish_prior, train_stages
 
 from vqvae_lite import evaluate_bits
-from vqvae_lite.bits import CodeFrequencies
-from vqvae_lite.checkpoints import load_checkpoint
 from vqvae_lite.distributed import Place, processes
 from vqvae_lite.encoding import encode_images
 from vqvae_lite.images import FolderImages
-from vqvae_lite.priors import get_prior_recipe, load_prior
-from vqvae_lite.recipes import Recipe, get_recipe, load_images, training_images
+from vqvae_lite.models import load_checkpoint
+from vqvae_lite.priors.nats import CodeFrequencies
+from vqvae_lite.recipes.images import Recipe, get_recipe, load_images, training_images
+from vqvae_lite.recipes.priors import get_prior_recipe, load_prior
 
 # By profile: what all models share, then what each adds. The paper's latents are 8 x 8 x 10.
 SHARED = {

@@ -14,9 +14,9 @@ from stages import train_stages
 
 sys.path.insert(0, str(ROOT))
 
-from vqvae_lite.cepstralmodel import CepstralConfig, CepstralVQVAE
-from vqvae_lite.sounddata import SpokenFrames, Windows, by_speaker, crop
-from vqvae_lite.speech import SYNTHETIC, load_speech
+from vqvae_lite.sound.cepstral import CepstralConfig, CepstralVQVAE
+from vqvae_lite.sound.speech import SYNTHETIC, load_speech
+from vqvae_lite.sound.windows import SpokenFrames, Windows, by_speaker, crop
 from vqvae_lite.training import TrainingConfig
 
 RUNS = {"phonemes": SYNTHETIC, "phonemes_allison": ("allison",)}

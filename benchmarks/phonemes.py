@@ -25,15 +25,16 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(ROOT))
 
-from vqvae_lite.cepstralmodel import CepstralVQVAE
-from vqvae_lite.checkpoints import Checkpoint, load_checkpoint
+from vqvae_lite.checkpoints import Checkpoint
 from vqvae_lite.metrics import CodeUsage
-from vqvae_lite.phonemes import count_phones, k_means, phone_accuracy, phone_map
+from vqvae_lite.models import load_checkpoint
 from vqvae_lite.quantizer import nearest_codes
-from vqvae_lite.sound import RATE, Utterance
-from vqvae_lite.soundcoding import encode_wave
-from vqvae_lite.soundmeasures import HOP, mfcc
-from vqvae_lite.speech import PHONES, SPLITS, SYNTHETIC, frame_phones, load_speech
+from vqvae_lite.sound.cepstral import CepstralVQVAE
+from vqvae_lite.sound.coding import encode_wave
+from vqvae_lite.sound.files import RATE, Utterance
+from vqvae_lite.sound.measures import HOP, mfcc
+from vqvae_lite.sound.phonemes import count_phones, k_means, phone_accuracy, phone_map
+from vqvae_lite.sound.speech import PHONES, SPLITS, SYNTHETIC, frame_phones, load_speech
 
 SETS = {"synthetic": SYNTHETIC, "allison": ("allison",)}
 # By set: the checkpoints of the models. All have as many codes of as many samples.

@@ -13,12 +13,12 @@ from record import ROOT, write_result
 
 sys.path.insert(0, str(ROOT))
 
-from vqvae_lite.bits import CodeFrequencies, nats_per_code
-from vqvae_lite.checkpoints import load_checkpoint
 from vqvae_lite.encoding import encode_images
 from vqvae_lite.likelihoods import bits_per_dim
-from vqvae_lite.priors import load_prior
-from vqvae_lite.recipes import load_images, recipe_of, training_images
+from vqvae_lite.models import load_checkpoint
+from vqvae_lite.priors.nats import CodeFrequencies, nats_per_code
+from vqvae_lite.recipes.images import load_images, recipe_of, training_images
+from vqvae_lite.recipes.priors import load_prior
 
 
 def main() -> None:

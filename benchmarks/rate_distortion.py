@@ -18,10 +18,11 @@ from record import write_result
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from vqvae_lite import train
-from vqvae_lite.bits import CodeFrequencies, evaluate_bits
-from vqvae_lite.checkpoints import new_model
+from vqvae_lite.baselines.bits import evaluate_bits
 from vqvae_lite.encoding import encode_images
-from vqvae_lite.recipes import get_recipe, load_images
+from vqvae_lite.models import new_model
+from vqvae_lite.priors.nats import CodeFrequencies
+from vqvae_lite.recipes.images import get_recipe, load_images
 
 STEPS, LAST_STEPS = 2000, 500  # the last ones at a tenth of the step size
 SHARED = ["size=32", "width=32", "likelihood=logistic", "batch_size=32", f"steps={STEPS}"]

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vqvae_lite.sound import RATE, Utterance, resample
-from vqvae_lite.soundcoding import decode_waves, whole_hops
-from vqvae_lite.soundmodel import SoundVQVAE
+from vqvae_lite.sound.coding import decode_waves, whole_hops
+from vqvae_lite.sound.files import RATE, Utterance, resample
+from vqvae_lite.sound.model import SoundVQVAE
 
 SHORTEST, LONGEST = 1.8, 3.6  # seconds: what takes part
 BATCH = 64

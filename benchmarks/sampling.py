@@ -20,8 +20,8 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from vqvae_lite.pixelcnn import GatedPixelCNN, PixelCNNConfig
-from vqvae_lite.sampling import cached_logits, sample
+from vqvae_lite.priors.pixelcnn import GatedPixelCNN, PixelCNNConfig
+from vqvae_lite.priors.sampling import cached_logits, sample
 
 BATCH, SIDE = 16, 32
 SIDES = (8, 16, 32, 64)

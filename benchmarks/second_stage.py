@@ -19,11 +19,12 @@ from collapse import measure, train_maps
 from record import ROOT, write_result
 from safetensors.torch import save_file
 
-from vqvae_lite.checkpoints import fingerprint, load_checkpoint
 from vqvae_lite.encoding import encode_images
 from vqvae_lite.images import TensorImages
 from vqvae_lite.maze import load_maze
-from vqvae_lite.pixelvqvae import PixelVQVAEConfig
+from vqvae_lite.models import load_checkpoint
+from vqvae_lite.modules import fingerprint
+from vqvae_lite.secondstage.pixelvqvae import PixelVQVAEConfig
 from vqvae_lite.training import TrainingConfig
 
 FIRST_STAGE = ROOT / "checkpoints" / "maze"

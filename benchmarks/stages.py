@@ -8,9 +8,10 @@ from typing import Any
 from torch import nn
 from torch.utils.data import Dataset
 
-from vqvae_lite.checkpoints import Checkpoint, last_checkpoint, load_checkpoint, new_model
+from vqvae_lite.checkpoints import Checkpoint, last_checkpoint
 from vqvae_lite.distributed import Place
-from vqvae_lite.priors import PriorRecipe, train_prior
+from vqvae_lite.models import load_checkpoint, new_model
+from vqvae_lite.recipes.priors import PriorRecipe, train_prior
 from vqvae_lite.training import TrainingConfig, train
 
 
@@ -36,7 +37,7 @@ def train_stages(
     model's figures would depend on the moment at which it stops.
 
     Args:
-        kind: of model, a name of `checkpoints.MODELS`.
+        kind: of model, a name of `models.MODELS`.
         settings: the model's.
         data: gives the data set, if any of the training is still to be done.
         training: all of it.

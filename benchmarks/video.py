@@ -21,21 +21,21 @@ from torch import Tensor
 
 sys.path.insert(0, str(ROOT))
 
-from vqvae_lite.actionjudge import ActionJudge, train_judge
-from vqvae_lite.bits import CodeFrequencies, nats_per_code
-from vqvae_lite.checkpoints import load_checkpoint
-from vqvae_lite.clips import MazeClips
 from vqvae_lite.images import to_uint8
 from vqvae_lite.model import VQVAE
-from vqvae_lite.priors import load_prior
-from vqvae_lite.videocodes import VideoCodes, encode_clips
-from vqvae_lite.videoevaluation import (
+from vqvae_lite.models import load_checkpoint
+from vqvae_lite.priors.nats import CodeFrequencies, nats_per_code
+from vqvae_lite.recipes.priors import load_prior
+from vqvae_lite.video.clips import MazeClips
+from vqvae_lite.video.coding import VideoCodes, encode_clips
+from vqvae_lite.video.evaluation import (
     compare_ahead,
     cut_clips,
     nats_ahead,
     nats_per_video_code,
 )
-from vqvae_lite.videomodel import VideoPrior
+from vqvae_lite.video.judge import ActionJudge, train_judge
+from vqvae_lite.video.model import VideoPrior
 
 SEEN, IMAGINED, EVERY = 6, 10, 8
 AHEAD = (1, 3, 5, 10)

@@ -22,14 +22,14 @@ from record import ROOT, write_result
 
 sys.path.insert(0, str(ROOT))
 
-from vqvae_lite.checkpoints import load_checkpoint
 from vqvae_lite.images import to_uint8
 from vqvae_lite.model import VQVAE
-from vqvae_lite.pixelcnn import GatedPixelCNN
-from vqvae_lite.priors import load_prior
-from vqvae_lite.sampling import sample
-from vqvae_lite.videomodel import VideoPrior
-from vqvae_lite.videopast import Past
+from vqvae_lite.models import load_checkpoint
+from vqvae_lite.priors.pixelcnn import GatedPixelCNN
+from vqvae_lite.priors.sampling import sample
+from vqvae_lite.recipes.priors import load_prior
+from vqvae_lite.video.model import VideoPrior
+from vqvae_lite.video.past import Past
 
 SIDE = 84
 BATCHES = (1, 16)

@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vqvae_lite.mulaw import to_levels, to_wave
-from vqvae_lite.sound import RATE, Utterance
-from vqvae_lite.soundmeasures import BANDS, log_mel
+from vqvae_lite.sound.files import RATE, Utterance
+from vqvae_lite.sound.measures import BANDS, log_mel
+from vqvae_lite.sound.mulaw import to_levels, to_wave
 
 WIDTH = 64
 STEPS, BATCH, EVERY = 600, 32, 50  # of the training; how often validation is looked at

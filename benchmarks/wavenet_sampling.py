@@ -21,8 +21,8 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from vqvae_lite.sound import RATE
-from vqvae_lite.wavenet import WaveNet, WaveNetConfig
+from vqvae_lite.priors.wavenet import WaveNet, WaveNetConfig
+from vqvae_lite.sound.files import RATE
 
 LAYERS_PER_CYCLE = (9, 10)  # 10 by default
 BATCHES = (1, 64)

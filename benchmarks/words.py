@@ -27,9 +27,9 @@ sys.path.insert(0, str(ROOT / "data" / "speech"))
 
 from align import EXTRA_WORDS, SILENCES, spell_out
 
-from vqvae_lite.sound import RATE, Utterance
-from vqvae_lite.soundmeasures import HOP
-from vqvae_lite.speech import PHONES, frame_phones
+from vqvae_lite.sound.files import RATE, Utterance
+from vqvae_lite.sound.measures import HOP
+from vqvae_lite.sound.speech import PHONES, frame_phones
 
 # The model's scores are in powers of 1.0001, and of these it gives the whole 1024ths.
 NATS = 1024 * math.log(1.0001)

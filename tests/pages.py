@@ -7,10 +7,10 @@ import re
 import numpy as np
 import torch
 
+from vqvae_lite.figures.voices import VoicedClip
 from vqvae_lite.model import VQVAE, ModelConfig
-from vqvae_lite.sound import Phone, Utterance
-from vqvae_lite.speech import PHONES
-from vqvae_lite.voices import VoicedClip
+from vqvae_lite.sound.files import Phone, Utterance
+from vqvae_lite.sound.speech import PHONES
 
 
 def model_of(**changes):

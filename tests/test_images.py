@@ -137,7 +137,7 @@ def test_what_cannot_be_shrunk():
 
 @pytest.mark.parametrize("size", [4, 10, 40])
 @pytest.mark.parametrize("wide", [True, False])
-def test_the_middle_square_is_kept(tmp_path, size, wide):
+def test_the_center_crop_is_kept(tmp_path, size, wide):
     picture = np.zeros((20, 60, 3), np.uint8)
     picture[:, :20], picture[:, 20:40], picture[:, 40:] = RED, GREEN, BLUE
     Image.fromarray(picture if wide else picture.transpose(1, 0, 2)).save(tmp_path / "a.png")
@@ -197,7 +197,7 @@ def test_folder_errors(tmp_path):
 )
 def test_folder_refuses_a_size(tmp_path, size, error):
     save(tmp_path / "a.png")
-    with pytest.raises(error, match=f"size must be .*; got {size}"):
+    with pytest.raises(error, match=f"size must be .*, got {size}"):
         FolderImages(tmp_path, size)
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import vqvae_lite
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -51,8 +53,8 @@ def test_old_python_is_told_so(tmp_path):
 def test_scripts_of_the_figures_are_installed_too():
     """The patterns of package-data cover every file beside the modules."""
     project = (ROOT / "pyproject.toml").read_text()
-    listed = set(re.search(r'(?m)^"vqvae_lite\.web" = \[(.*)\]', project)[1].split(", "))
-    files = [path for path in (ROOT / "vqvae_lite" / "web").iterdir() if path.is_file()]
+    listed = set(re.search(r'(?m)^"vqvae_lite\.figures\.web" = \[(.*)\]', project)[1].split(", "))
+    files = [path for path in (ROOT / "vqvae_lite" / "figures" / "web").iterdir() if path.is_file()]
     assert files
     assert {f'"*{path.suffix}"' for path in files} <= listed
 
@@ -199,8 +201,21 @@ def test_video_in_the_readme_is_that_of_the_results():
     ) in readme
 
 
+def modules():
+    """Every module of the package, by its dotted name."""
+    for path in sorted((ROOT / "vqvae_lite").rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        yield name.removesuffix(".__init__"), path
+
+
+def run_python(script):
+    command = [sys.executable, "-W", "ignore", "-c", script]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
 def test_importing_the_package_changes_nothing():
-    script = (
+    imports = "\n".join(f"import {name}" for name, _ in modules() if "__main__" not in name)
+    run_python(
         "import os, sys, warnings, torch, numpy, matplotlib\n"
         "def settings():\n"
         "    return (torch.initial_seed(), torch.get_rng_state().tolist(),\n"
@@ -208,43 +223,98 @@ def test_importing_the_package_changes_nothing():
         "            torch.get_default_dtype(), numpy.random.get_state()[1].tolist(),\n"
         "            dict(matplotlib.rcParams), warnings.filters, dict(os.environ))\n"
         "before = settings()\n"
-        "import vqvae_lite.cli, vqvae_lite.boundparts, vqvae_lite.codemap, vqvae_lite.learning\n"
-        "import vqvae_lite.plane, vqvae_lite.fillin, vqvae_lite.futures, vqvae_lite.voices\n"
+        f"{imports}\n"
         "assert settings() == before\n"
-        "assert 'torchvision' not in sys.modules\n"
+        "assert not {'torchvision', 'soundfile', 'soxr', 'praatio'} & set(sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-W", "ignore", "-c", script], cwd=ROOT, check=True)
 
 
-# The stations of the flow, in order; modules of one station may import each other.
-STATIONS = [
-    {"clips", "folders", "images", "maze", "mulaw", "sound", "speech"},
-    {"disguise", "networks", "sounddata", "soundmeasures"},
-    {"codebook", "quantizer"},
-    {"likelihoods"},
-    {"autoencoder", "model", "vae", "vimco", "pixelcnn"},
-    {"mapcoder", "pixelvae", "pixelvqvae"},
-    {"cepstralmodel", "latentuse", "sampling", "soundmodel", "wavenet"},
-    {"videomodel", "videopast"},
-    {"actionjudge", "metrics", "distributed", "phonemes"},
-    {"checkpoints", "codefile", "encoding", "soundcodefile", "soundcoding", "videocodes"},
-    {"bits", "evaluation", "soundevaluation", "training", "videoevaluation"},
-    {"recipes", "soundrecipes"},
-    {"priors", "soundpriors", "videopriors"},
-    {"cli", "imagecommands", "runfiles", "soundcommands", "videocommands"},
+def test_the_quantizer_comes_without_the_rest():
+    names = run_python(
+        "import sys\nfrom vqvae_lite import VectorQuantizer\nprint(*sys.modules)"
+    ).split()
+    assert sum(name.partition(".")[0] == "vqvae_lite" for name in names) <= 8
+    assert not {"soundfile", "soxr", "praatio", "matplotlib", "torchvision"} & set(names)
+
+
+def test_public_names_are_where_the_package_says():
+    """Three lists in one file: for the eye of a type checker, for the loader, for `import *`."""
+    tree = ast.parse((ROOT / "vqvae_lite" / "__init__.py").read_text())
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    for_checkers = {
+        node.module.removeprefix("vqvae_lite."): {alias.name for alias in node.names}
+        for node in block.body
+    }
+    assert for_checkers == {home: set(names) for home, names in vqvae_lite._HOMES.items()}
+    for name in vqvae_lite.__all__:
+        assert getattr(vqvae_lite, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        vqvae_lite.nonsense  # noqa: B018
+
+
+def imports_of(path):
+    """The modules of the package that a file imports, wherever in it that is."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("vqvae_lite"):
+            found = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in NAMES else node.module for name in found)
+        elif isinstance(node, ast.Import):
+            yield from (name.name for name in node.names if name.name.startswith("vqvae_lite"))
+
+
+NAMES = dict(modules())
+# The flow of the core, station after station; the wings stand on the core and on those before them.
+CORE = [
+    {"checks", "modules", "folders"},
+    {"images", "maze", "codebook", "networks"},
+    {"quantizer", "likelihoods", "metrics", "distributed"},
+    {"model"},
+    {"checkpoints", "codefile", "encoding", "evaluation"},
+    {"training"},
+]
+WINGS = [
+    {"priors"},
+    {"baselines", "sound"},
+    {"secondstage", "video"},
+    {"models"},
+    {"recipes"},
+    {"cli"},
 ]
 
 
+def floor_of(name):
+    """Where a module stands in the flow: a number, higher for what comes later."""
+    first = name.split(".")[1]
+    floors = [*CORE, *WINGS]
+    if first == "figures":
+        return len(floors)  # beside the command line: both show what the rest can do
+    return next(number for number, floor in enumerate(floors) if first in floor)
+
+
 def test_data_flow_one_way_through_the_package():
-    order = {module: place for place, station in enumerate(STATIONS) for module in station}
-    for module, place in order.items():
-        tree = ast.parse((ROOT / "vqvae_lite" / f"{module}.py").read_text())
-        imported = {
-            node.module.partition(".")[2]
-            for node in ast.walk(tree)
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("vqvae_lite.")
-        }
-        for name in imported:
-            assert order[name] <= place, f"{module} imports {name}"
-        if module in ("codebook", "quantizer"):
-            assert imported <= {"codebook"}
+    arrows = {
+        (name, other)
+        for name, path in NAMES.items()
+        for other in imports_of(path)
+        if name != "vqvae_lite" and other != "vqvae_lite"
+    }
+    for name, other in sorted(arrows):
+        assert floor_of(other) <= floor_of(name), f"{name} imports {other}, which comes after it"
+        wing, other_wing = (module.split(".")[1] for module in (name, other))
+        if wing != other_wing:
+            assert other_wing != "figures", f"{name} imports {other}"
+            assert {wing, other_wing} != {"baselines", "sound"}
+            assert {wing, other_wing} != {"secondstage", "video"}
+    quantizer = {other for name, other in arrows if name == "vqvae_lite.quantizer"}
+    assert quantizer <= {"vqvae_lite.checks", "vqvae_lite.codebook"}
+    # No circle: take away, again and again, what imports nothing that is left.
+    left = set(NAMES)
+    while leaves := {name for name in left if not any((name, other) in arrows for other in left)}:
+        left -= leaves
+    assert not left, f"these import each other: {sorted(left)}"
+
+
+def test_the_top_of_the_package_can_be_seen_at_a_glance():
+    top = [path for path in (ROOT / "vqvae_lite").iterdir() if path.name != "__pycache__"]
+    assert sum(path.suffix == ".py" for path in top) <= 20
+    assert sum(path.is_dir() for path in top) <= 9

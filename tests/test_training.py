@@ -14,17 +14,12 @@ import pytest
 import torch
 from torch import nn
 
-from vqvae_lite.checkpoints import (
-    CheckpointError,
-    last_checkpoint,
-    load_checkpoint,
-    save_checkpoint,
-    step_path,
-)
+from vqvae_lite.checkpoints import CheckpointError, last_checkpoint, save_checkpoint, step_path
 from vqvae_lite.distributed import Place, processes
 from vqvae_lite.evaluation import evaluate
 from vqvae_lite.images import TensorImages
 from vqvae_lite.model import VQVAE, ModelConfig
+from vqvae_lite.models import load_checkpoint
 from vqvae_lite.training import ShuffledBatches, TrainingConfig, TrainingError, train
 
 SMALL = ModelConfig(width=8, code_dim=4, num_codes=16, restart_below=0.1)

@@ -15,10 +15,10 @@ from matplotlib.patches import FancyArrowPatch, Polygon
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from vqvae_lite import load_checkpoint
-from vqvae_lite.codemap import code_colors
+from vqvae_lite.figures.codes import colors_of_codebook
+from vqvae_lite.figures.plots import COLORS, style
 from vqvae_lite.images import to_float, to_uint8
 from vqvae_lite.maze import load_maze
-from vqvae_lite.plots import COLORS, style
 
 ROOT = Path(__file__).resolve().parent.parent
 FRAME = 35  # of the test mazes
@@ -32,7 +32,7 @@ def main() -> None:
     frame = load_maze("test").frames[FRAME, None]
     codes = model.encode(to_float(frame))
     decoded = to_uint8(model.decode(codes))
-    colors = code_colors(model)
+    colors = colors_of_codebook(model)
 
     figure = plt.figure(figsize=(10, 3.7), layout="none")
     axis = figure.add_axes([0, 0, 1, 1])

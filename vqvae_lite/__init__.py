@@ -1,45 +1,56 @@
 """The VQ-VAE of van den Oord, Vinyals and Kavukcuoglu (NIPS 2017), small enough to read."""
 
-__version__ = "0.1.0"
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from vqvae_lite.bits import BitsPerDim, evaluate_bits
-from vqvae_lite.checkpoints import load_checkpoint, save_checkpoint
-from vqvae_lite.evaluation import evaluate
-from vqvae_lite.model import VQVAE, ModelConfig, VQVAEOutput
-from vqvae_lite.pixelcnn import GatedPixelCNN, PixelCNNConfig
-from vqvae_lite.quantizer import QuantizerOutput, VectorQuantizer, nearest_codes, straight_through
-from vqvae_lite.sampling import sample
-from vqvae_lite.soundmodel import SoundConfig, SoundOutput, SoundVQVAE
-from vqvae_lite.training import TrainingConfig, train
-from vqvae_lite.vae import VAE, VAEConfig
-from vqvae_lite.vimco import VIMCO, VIMCOConfig
-from vqvae_lite.wavenet import WaveNet, WaveNetConfig
+__version__ = "0.2.0"
 
-__all__ = [
-    "VAE",
-    "VIMCO",
-    "VQVAE",
-    "BitsPerDim",
-    "GatedPixelCNN",
-    "ModelConfig",
-    "PixelCNNConfig",
-    "QuantizerOutput",
-    "SoundConfig",
-    "SoundOutput",
-    "SoundVQVAE",
-    "TrainingConfig",
-    "VAEConfig",
-    "VIMCOConfig",
-    "VQVAEOutput",
-    "VectorQuantizer",
-    "WaveNet",
-    "WaveNetConfig",
-    "evaluate",
-    "evaluate_bits",
-    "load_checkpoint",
-    "nearest_codes",
-    "sample",
-    "save_checkpoint",
-    "straight_through",
-    "train",
-]
+# The public names, and where each lives. A module is imported when the first of its names is asked
+# for, so that who wants the quantizer alone need not wait for sound and film.
+_HOMES = {
+    "baselines.bits": ("BitsPerDim", "evaluate_bits"),
+    "baselines.vae": ("VAE", "VAEConfig"),
+    "baselines.vimco": ("VIMCO", "VIMCOConfig"),
+    "checkpoints": ("save_checkpoint",),
+    "evaluation": ("evaluate",),
+    "model": ("VQVAE", "ModelConfig", "VQVAEOutput"),
+    "models": ("load_checkpoint",),
+    "priors.pixelcnn": ("GatedPixelCNN", "PixelCNNConfig"),
+    "priors.sampling": ("sample",),
+    "priors.wavenet": ("WaveNet", "WaveNetConfig"),
+    "quantizer": ("QuantizerOutput", "VectorQuantizer", "nearest_codes", "straight_through"),
+    "sound.model": ("SoundConfig", "SoundOutput", "SoundVQVAE"),
+    "training": ("TrainingConfig", "train"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+__all__ = sorted(_HOME_OF)
+
+if TYPE_CHECKING:
+    from vqvae_lite.baselines.bits import BitsPerDim, evaluate_bits
+    from vqvae_lite.baselines.vae import VAE, VAEConfig
+    from vqvae_lite.baselines.vimco import VIMCO, VIMCOConfig
+    from vqvae_lite.checkpoints import save_checkpoint
+    from vqvae_lite.evaluation import evaluate
+    from vqvae_lite.model import VQVAE, ModelConfig, VQVAEOutput
+    from vqvae_lite.models import load_checkpoint
+    from vqvae_lite.priors.pixelcnn import GatedPixelCNN, PixelCNNConfig
+    from vqvae_lite.priors.sampling import sample
+    from vqvae_lite.priors.wavenet import WaveNet, WaveNetConfig
+    from vqvae_lite.quantizer import (
+        QuantizerOutput,
+        VectorQuantizer,
+        nearest_codes,
+        straight_through,
+    )
+    from vqvae_lite.sound.model import SoundConfig, SoundOutput, SoundVQVAE
+    from vqvae_lite.training import TrainingConfig, train
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

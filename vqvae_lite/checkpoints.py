@@ -7,47 +7,19 @@ all, and the one before is removed only after that: whenever a run is killed, it
 checkpoint is there.
 """
 
-import hashlib
 import json
 import os
 import re
 import shutil
-from dataclasses import asdict, fields
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from vqvae_lite.autoencoder import Autoencoder, AutoencoderConfig
-from vqvae_lite.cepstralmodel import CepstralConfig, CepstralVQVAE
-from vqvae_lite.model import VQVAE, ModelConfig
-from vqvae_lite.pixelcnn import GatedPixelCNN, PixelCNNConfig
-from vqvae_lite.pixelvae import PixelVAE, PixelVAEConfig
-from vqvae_lite.pixelvqvae import PixelVQVAE, PixelVQVAEConfig
-from vqvae_lite.soundmodel import SoundConfig, SoundVQVAE
-from vqvae_lite.vae import VAE, VAEConfig
-from vqvae_lite.videomodel import VideoPrior
-from vqvae_lite.videopast import VideoConfig
-from vqvae_lite.vimco import VIMCO, VIMCOConfig
-from vqvae_lite.wavenet import WaveNet, WaveNetConfig
-
-# What a checkpoint can hold: the name in its configuration, the settings, the module.
-MODELS = {
-    "vqvae": (ModelConfig, VQVAE),
-    "vae": (VAEConfig, VAE),
-    "vimco": (VIMCOConfig, VIMCO),
-    "autoencoder": (AutoencoderConfig, Autoencoder),
-    "pixelcnn": (PixelCNNConfig, GatedPixelCNN),
-    "pixelvae": (PixelVAEConfig, PixelVAE),
-    "pixelvqvae": (PixelVQVAEConfig, PixelVQVAE),
-    "soundvqvae": (SoundConfig, SoundVQVAE),
-    "cepstralvqvae": (CepstralConfig, CepstralVQVAE),
-    "wavenet": (WaveNetConfig, WaveNet),
-    "video": (VideoConfig, VideoPrior),
-}
 FORMAT = "vqvae-lite checkpoint 1"
 _STEP_NAME = re.compile(r"step-(\d{8,})")
 
@@ -61,7 +33,7 @@ class Checkpoint(NamedTuple):
 
     Attributes:
         path: the folder.
-        model: one of `MODELS`, in eval mode, on the CPU.
+        model: in eval mode, on the CPU.
         config: the whole of `config.json`; "step" and, after training, "recipe" are in it.
         optimizer: the optimizer's state by name, empty where none was stored.
     """
@@ -84,15 +56,17 @@ def save_checkpoint(
 
     Args:
         path: the folder to make; its parents are made too.
-        model: one of `MODELS`, whose weights and codebook are stored, in float32.
+        model: whose weights and codebook are stored; see `check_storable`.
         step: training steps taken.
         details: JSON to store beside the model's configuration (the recipe, say).
         optimizer: named tensors to resume from.
 
     Raises:
+        TypeError: the model has no `kind` or no `config`.
         FileExistsError: the path is taken; nothing is overwritten.
         CheckpointError: a weight is NaN or Inf; nothing is written.
     """
+    check_storable(model)
     path = Path(path)
     if path.exists():
         raise FileExistsError(f"there is already something at {path}; checkpoints are not replaced")
@@ -102,7 +76,7 @@ def save_checkpoint(
             raise CheckpointError(f"not saved at step {step}: {name} contains NaN or Inf")
     config = {
         "format": FORMAT,
-        "kind": kind_of(model),
+        "kind": model.kind,
         "step": step,
         "model": asdict(model.config),
         **(details or {}),
@@ -123,66 +97,39 @@ def save_checkpoint(
     return path
 
 
-def load_checkpoint(path: str | Path) -> Checkpoint:
-    """Reads a checkpoint folder, or the last checkpoint of a run folder.
+def check_storable(model: nn.Module) -> None:
+    """Raises TypeError unless a checkpoint can say what a model is.
+
+    It needs `kind`, a name to load it by (see `models.load_checkpoint`), and `config`, a dataclass
+    of numbers, texts and tuples that its class is made from.
+    """
+    kind, config = getattr(model, "kind", None), getattr(model, "config", None)
+    if not isinstance(kind, str):
+        raise TypeError(
+            f"a model that is stored must have a name, `kind`, a str; {type(model).__name__} has "
+            f"{kind!r}"
+        )
+    if not is_dataclass(config) or isinstance(config, type):
+        raise TypeError(
+            f"a model that is stored must have its settings, `config`, a dataclass; "
+            f"{type(model).__name__} has {config!r}"
+        )
+
+
+def find_checkpoint(path: str | Path) -> Path:
+    """A checkpoint's folder itself, or the last one of a run.
 
     Raises:
-        FileNotFoundError: there is no checkpoint at the path.
-        CheckpointError: it is truncated, foreign, or its weights do not fit its configuration.
+        FileNotFoundError: there is none.
     """
     path = Path(path)
-    if not (path / "config.json").exists():
-        last = last_checkpoint(path)
-        if last is None:
-            raise FileNotFoundError(
-                f"no checkpoint at {path}: expected a folder with config.json and "
-                f"model.safetensors, or a run folder with step-* folders"
-            )
-        path = last
-    config = _read_config(path / "config.json")
-    try:
-        settings, make = MODELS[config["kind"]]
-        model = make(settings(**config["model"]))
-    except (TypeError, ValueError) as error:
-        raise CheckpointError(f"{path / 'config.json'}: no valid model in it: {error}") from error
-    _fill(model, _read_tensors(path / "model.safetensors"), path / "model.safetensors")
-    stored = path / "optimizer.safetensors"
-    optimizer = _read_tensors(stored) if stored.exists() else {}
-    return Checkpoint(path, model.eval(), config, optimizer)
-
-
-def new_model(kind: str, settings: Any, seed: int) -> nn.Module:
-    """A model with its first weights, which follow from the seed alone; no generator is moved.
-
-    Args:
-        kind: a name of `MODELS`.
-        settings: its configuration, such as `ModelConfig`.
-        seed: of the weights.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return MODELS[kind][1](settings)
-
-
-def kind_of(model: nn.Module) -> str:
-    """The name of a model's class in `MODELS`.
-
-    Raises:
-        TypeError: it has none, so no checkpoint can hold it.
-    """
-    for kind, (_, make) in MODELS.items():
-        if type(model) is make:
-            return kind
-    raise TypeError(f"model must be one of {sorted(MODELS)}, got {type(model).__name__}")
-
-
-def fingerprint(model: nn.Module) -> str:
-    """Twelve hexadecimal digits that tell one model's weights and codes from another's."""
-    digest = hashlib.sha256()
-    for name, value in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:12]
+    found = path if (path / "config.json").exists() else last_checkpoint(path)
+    if found is None:
+        raise FileNotFoundError(
+            f"no checkpoint at {path}: expected a folder with config.json and "
+            f"model.safetensors, or a run folder with step-* folders"
+        )
+    return found
 
 
 def last_checkpoint(run: str | Path) -> Path | None:
@@ -209,7 +156,12 @@ def remove_older(run: str | Path, step: int) -> None:
             shutil.rmtree(entry)
 
 
-def _read_config(path: Path) -> dict:
+def read_config(path: Path) -> dict:
+    """The configuration of a checkpoint, with its "kind", "step" and "model" in it.
+
+    Raises:
+        CheckpointError: it is no such file.
+    """
     try:
         config = json.loads(path.read_text())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -218,19 +170,19 @@ def _read_config(path: Path) -> dict:
         given = config.get("format") if isinstance(config, dict) else type(config).__name__
         raise CheckpointError(f"{path}: expected the format {FORMAT!r}, got {given!r}")
     # The first checkpoints held nothing but VQ-VAEs and did not say so.
-    kind = config.setdefault("kind", "vqvae")
-    if kind not in MODELS:
-        raise CheckpointError(f"{path}: 'kind' must be one of {sorted(MODELS)}, got {kind!r}")
-    known = {field.name for field in fields(MODELS[kind][0])}
-    model = config.get("model")
-    if not isinstance(model, dict) or not set(model) <= known:
-        raise CheckpointError(f"{path}: 'model' must hold only {sorted(known)}, got {model!r}")
+    config.setdefault("kind", "vqvae")
+    config.setdefault("model", None)
     if not isinstance(config.get("step"), int):
         raise CheckpointError(f"{path}: 'step' must be an int, got {config.get('step')!r}")
     return config
 
 
-def _read_tensors(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file, by name.
+
+    Raises:
+        CheckpointError: it is missing, truncated, or of another format.
+    """
     try:
         return load_file(path)
     except FileNotFoundError:
@@ -239,7 +191,12 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"{path} is truncated or not a safetensors file: {error}") from error
 
 
-def _fill(model: nn.Module, state: dict[str, Tensor], path: Path) -> None:
+def fill(model: nn.Module, state: dict[str, Tensor], path: Path) -> None:
+    """Gives a model the weights that a file holds.
+
+    Raises:
+        CheckpointError: they are of another model, or hold NaN or Inf.
+    """
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     given = {name: tuple(value.shape) for name, value in state.items()}
     if expected != given:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vqvae_lite.quantizer import check_codes
+from vqvae_lite.checks import check_codes
 
 FORMAT = "vqvae-lite codes 1"
 

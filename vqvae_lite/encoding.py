@@ -9,7 +9,7 @@ from tqdm.auto import tqdm
 
 from vqvae_lite.images import stack_images, to_float
 from vqvae_lite.model import VQVAE
-from vqvae_lite.networks import evaluating
+from vqvae_lite.modules import device_of, evaluating
 
 
 class CodeMaps(Dataset):
@@ -63,7 +63,7 @@ def encode_images(
     """
     if len(images) == 0:
         raise ValueError("there are no images to encode")
-    device = next(model.parameters()).device
+    device = device_of(model)
     batches = DataLoader(images, batch_size, collate_fn=stack_images)
     with evaluating(model):
         codes = [

@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader, Dataset
 from vqvae_lite.images import stack_images, to_float, to_uint8
 from vqvae_lite.metrics import CodeUsage, compressed_bits, psnr, ssim
 from vqvae_lite.model import VQVAE
-from vqvae_lite.networks import evaluating
+from vqvae_lite.modules import device_of, evaluating
 
 
 class Evaluation(NamedTuple):
@@ -49,7 +49,7 @@ def evaluate(model: VQVAE, images: Dataset, batch_size: int = 64) -> Evaluation:
     """
     if len(images) == 0:
         raise ValueError("there are no images to evaluate on")
-    device = next(model.parameters()).device
+    device = device_of(model)
     usage = CodeUsage(model.config.num_codes, model.config.num_codebooks)
     signal, similarity, errors = [], [], []
     with evaluating(model):

@@ -13,6 +13,7 @@ import torch
 from PIL import Image, ImageOps
 from torch.utils.data import Dataset
 
+from vqvae_lite.checks import check_positive_int, require
 from vqvae_lite.folders import data_root, visible_files
 
 IMAGE_SUFFIXES = (
@@ -121,10 +122,7 @@ class FolderImages(Dataset):
     """
 
     def __init__(self, path: str | Path, size: int):
-        if not isinstance(size, int) or isinstance(size, bool):
-            raise TypeError(f"size must be an int, a number of pixels; got {size!r}")
-        if size < 1:
-            raise ValueError(f"size must be at least 1 pixel; got {size}")
+        check_positive_int(size=size)
         path = Path(path).expanduser()
         if not path.is_dir():
             raise FileNotFoundError(f"path must be a folder of images; there is none at {path}")
@@ -197,14 +195,14 @@ def read_image(file: str | Path, size: int) -> torch.Tensor:
             # A JPEG decodes several times faster at a fraction of its size.
             image.draft("RGB", (2 * size, 2 * size))
             upright = ImageOps.exif_transpose(image)
-            return middle_square(_to_rgb(upright), size)
+            return center_crop(_to_rgb(upright), size)
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no image {file}") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"{file} cannot be read as an image: {error}") from error
 
 
-def middle_square(image: Image.Image, size: int) -> torch.Tensor:
+def center_crop(image: Image.Image, size: int) -> torch.Tensor:
     """An RGB image resized until its shorter side fits, and cropped: uint8 (3, size, size)."""
     square = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
     return torch.from_numpy(np.array(square)).permute(2, 0, 1).contiguous()
@@ -246,7 +244,7 @@ def load_cifar10(split: str, root: str | Path | None = None, download: bool = Tr
     if split not in CIFAR10_SPLITS:
         raise ValueError(f"split must be one of {', '.join(CIFAR10_SPLITS)}; got {split!r}")
     root = data_root() if root is None else Path(root).expanduser()
-    from torchvision.datasets import CIFAR10  # here, since importing it takes seconds
+    CIFAR10 = require("torchvision.datasets", "cifar10").CIFAR10  # importing it takes seconds
 
     archive = root / CIFAR10.filename
     try:

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from vqvae_lite.quantizer import check_codes
+from vqvae_lite.checks import check_codes
 
 
 class CodeUsage:

@@ -9,9 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vqvae_lite.checks import check_images, check_positive_int
 from vqvae_lite.images import exact_uint8, to_float
 from vqvae_lite.likelihoods import Bound, get_likelihood, negative_log_likelihood
-from vqvae_lite.networks import Decoder, Encoder, check_images, check_positive_int
+from vqvae_lite.networks import Decoder, Encoder
 from vqvae_lite.quantizer import VectorQuantizer
 
 
@@ -83,6 +84,8 @@ class VQVAE(nn.Module):
     Raises:
         TypeError, ValueError: for a setting outside its range.
     """
+
+    kind = "vqvae"  # what checkpoints call it
 
     def __init__(self, config: ModelConfig | None = None, generator: torch.Generator | None = None):
         super().__init__()

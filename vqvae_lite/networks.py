@@ -1,40 +1,11 @@
 """The paper's encoder and decoder (section 4.1): strided convolutions and residual blocks."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-
-def check_positive_int(**arguments: int) -> None:
-    """Raises TypeError or ValueError, naming the argument, unless each is an int of at least 1."""
-    for name, value in arguments.items():
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise TypeError(f"{name} must be an int, got {value!r}")
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
-
-
-def check_images(x: Tensor, channels: int, num_halvings: int) -> None:
-    """Raises unless x is a batch of float images that can be halved so often.
-
-    Raises:
-        TypeError: x is not floating point.
-        ValueError: it is empty, or has another rank, channel count or size.
-    """
-    if not x.is_floating_point():
-        raise TypeError(f"images must be floating point in [-1, 1], got {x.dtype}")
-    if x.ndim != 4 or x.shape[1] != channels:
-        raise ValueError(f"images must have the shape (B, {channels}, H, W), got {tuple(x.shape)}")
-    factor = 2**num_halvings
-    if x.shape[2] % factor or x.shape[3] % factor or not x.numel():
-        raise ValueError(
-            f"height and width must be multiples of {factor} and the batch not empty, "
-            f"got {tuple(x.shape)}"
-        )
+from vqvae_lite.checks import check_positive_int
 
 
 def map_size(images: Tensor, num_halvings: int) -> tuple[int, int]:
@@ -153,33 +124,3 @@ class Decoder(nn.Module):
         for doubling in self.doublings:
             x = doubling(F.relu(x))
         return x
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """A model in eval mode for a while, and then back in the mode that it was in."""
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)
-
-
-def check_label(label: Tensor, batch: int, num_classes: int) -> None:
-    """Raises TypeError or ValueError unless a label is integers (B,) in [0, num_classes)."""
-    check_classes("label", label, (batch,), num_classes)
-
-
-def check_classes(name: str, values: Tensor, shape: tuple[int, ...], num_classes: int) -> None:
-    """Raises TypeError or ValueError unless values are integers in [0, num_classes), in a shape."""
-    if values.is_floating_point() or values.dtype == torch.bool:
-        raise TypeError(f"{name} must be integers, got {values.dtype}")
-    if values.shape != shape:
-        raise ValueError(f"{name} must have the shape {shape}, got {tuple(values.shape)}")
-    if values.numel() and not torch.compiler.is_compiling():
-        low, high = (bound.item() for bound in torch.aminmax(values))
-        if low < 0 or high >= num_classes:
-            raise ValueError(
-                f"{name} must lie in [0, {num_classes}), got values from {low} to {high}"
-            )

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vqvae_lite.checks import check_codes, check_positive_int
 from vqvae_lite.codebook import move_codes, restart_codes, track_use
 
 # How many scores (vectors x codes) one chunk of `nearest_codes` holds at a time: few enough
@@ -84,34 +85,6 @@ def straight_through(z_e: Tensor, z_q: Tensor) -> Tensor:
     return _StraightThrough.apply(z_e, z_q.detach())
 
 
-def check_codes(codes: Tensor, num_codes: int, num_codebooks: int = 1) -> None:
-    """Raises unless codes are integers in [0, K) of a shape that has a place for the codebooks.
-
-    Args:
-        codes: (B, *spatial), or (B, C, *spatial) with C > 1 codebooks.
-        num_codes: K.
-        num_codebooks: C.
-
-    Raises:
-        TypeError: they are not integers.
-        ValueError: one is out of range (not looked at inside `torch.compile`), or the shape is
-            another.
-    """
-    if codes.dtype.is_floating_point or codes.dtype.is_complex or codes.dtype == torch.bool:
-        raise TypeError(f"codes must be integers, got {codes.dtype}")
-    if num_codebooks > 1 and (codes.ndim < 2 or codes.shape[1] != num_codebooks):
-        raise ValueError(
-            f"codes must have the shape (B, {num_codebooks}, *spatial) with {num_codebooks} "
-            f"codebooks, got {tuple(codes.shape)}"
-        )
-    if codes.ndim < 1:
-        raise ValueError("codes must have at least one dimension, the batch, got none")
-    if codes.numel() and not torch.compiler.is_compiling():
-        low, high = (bound.item() for bound in torch.aminmax(codes))
-        if low < 0 or high >= num_codes:
-            raise ValueError(f"codes must lie in [0, {num_codes}), got values from {low} to {high}")
-
-
 class _StraightThrough(torch.autograd.Function):
     @staticmethod
     def forward(ctx, z_e: Tensor, z_q: Tensor) -> Tensor:
@@ -177,15 +150,7 @@ class VectorQuantizer(nn.Module):
         generator: torch.Generator | None = None,
     ):
         super().__init__()
-        for name, value in [
-            ("num_codes", num_codes),
-            ("code_dim", code_dim),
-            ("num_codebooks", num_codebooks),
-        ]:
-            if not isinstance(value, int) or isinstance(value, bool):
-                raise TypeError(f"{name} must be an int, got {value!r}")
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        check_positive_int(num_codes=num_codes, code_dim=code_dim, num_codebooks=num_codebooks)
         if not 0 <= commitment < float("inf"):
             raise ValueError(f"commitment must be finite and at least 0, got {commitment}")
         for name, value in [("decay", decay), ("restart_below", restart_below)]:

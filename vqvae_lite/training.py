@@ -17,10 +17,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from tqdm.auto import tqdm
 
 from vqvae_lite.checkpoints import Checkpoint, remove_older, save_checkpoint, step_path
+from vqvae_lite.checks import check_positive_int
 from vqvae_lite.distributed import Place
 from vqvae_lite.images import stack_images, to_float
 from vqvae_lite.metrics import CodeUsage
-from vqvae_lite.networks import check_positive_int
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 ALONE = Place(0, 1, torch.device("cpu"))

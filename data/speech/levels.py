@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vqvae_lite.sound import RATE
+from vqvae_lite.sound.files import RATE
 
 LEVEL = -23.0  # dB of full scale, of the sounding parts of each utterance
 PEAK = 0.9  # at most, also where the level is then not reached

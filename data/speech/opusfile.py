@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vqvae_lite.sound import write_sound
+from vqvae_lite.sound.files import write_sound
 
 SERIAL = b"vqvl"  # of the stream; the coder draws one from the time of day
 

@@ -10,7 +10,7 @@ import numpy as np
 from debian import SOUNDS, TRANSCRIPTS
 from levels import trim
 
-from vqvae_lite.sound import RATE
+from vqvae_lite.sound.files import RATE
 
 VOICES = {  # speaker: language, and folder of the sounds
     "allison": ("en", "en_US_f_Allison"),

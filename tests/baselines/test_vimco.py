@@ -1,0 +1,185 @@
+"""VIMCO: its estimator against the exact gradient, on a model small enough to enumerate."""
+
+import itertools
+import math
+
+import pytest
+import torch
+
+import vqvae_lite.baselines.vimco as vimco
+from vqvae_lite.baselines.vimco import VIMCO, VIMCOConfig, leave_one_out, sample_codes
+from vqvae_lite.images import to_float
+
+IMAGE = torch.tensor([[[[30, 200], [90, 120]]]], dtype=torch.uint8)
+
+
+def tiny(**settings):
+    """One position of two latents with 3 values each: 9 codes for an image of 2 x 2."""
+    torch.manual_seed(0)
+    tiny = {
+        "in_channels": 1,
+        "width": 3,
+        "num_halvings": 1,
+        "num_residual": 1,
+        "num_codes": 3,
+        "num_codebooks": 2,
+        "code_dim": 2,
+        "likelihood": "logistic",
+        "samples": 3,
+    }
+    return VIMCO(VIMCOConfig(**{**tiny, **settings}))
+
+
+def gradient_of(model):
+    return torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
+
+
+def every_code():
+    return torch.tensor(list(itertools.product(range(3), repeat=2)))[:, :, None, None]
+
+
+def log_joint_and_posterior(model):
+    """log p(x, z) and log q(z | x) of each of the 9 codes."""
+    codes = every_code()
+    log_p = model.likelihood(model.parameters_of(codes)).log_prob(IMAGE.expand(9, -1, -1, -1))
+    log_q = model.posterior(to_float(IMAGE))[0, :, 0, 0]  # (2, 3)
+    of_codes = log_q[0, codes[:, 0, 0, 0]] + log_q[1, codes[:, 1, 0, 0]]
+    return log_p.flatten(1).sum(1) - math.log(9), of_codes
+
+
+def exact_gradient(model):
+    """Of minus the bound, summed over all 9^3 draws of three samples with their probabilities."""
+    joint, posterior = log_joint_and_posterior(model)
+    draws = torch.tensor(list(itertools.product(range(9), repeat=3)))
+    bound = (joint - posterior)[draws].logsumexp(1) - math.log(3)
+    loss = -(posterior[draws].sum(1).exp() * bound).sum() / IMAGE.numel()
+    model.zero_grad()
+    loss.backward()
+    return loss.item(), gradient_of(model)
+
+
+def estimates(model, rounds=100, batch=4000):
+    """Gradients, each a mean over a batch of independent draws for the same image."""
+    x = to_float(IMAGE).expand(batch, -1, -1, -1)
+    losses, gradients = [], []
+    for seed in range(rounds):
+        torch.manual_seed(seed)
+        model.zero_grad()
+        out = model(x)
+        out.loss.backward()
+        losses.append(out.loss.item())
+        gradients.append(gradient_of(model))
+    return torch.tensor(losses), torch.stack(gradients)
+
+
+def test_estimator_is_unbiased_and_its_variance_below_reinforce(monkeypatch):
+    model = tiny(chunk=100_000)
+    loss, exact = exact_gradient(model)
+    losses, gradients = estimates(model)
+    assert losses.mean().item() == pytest.approx(loss, abs=4 * losses.std().item() / 10)
+    error = gradients.std(0) / len(gradients) ** 0.5
+    # Parameters whose gradient is exactly 0 have no error either.
+    live = error > 0
+    scores = (gradients.mean(0) - exact)[live] / error[live]
+    assert live.sum() > 50
+    assert scores.abs().max() < 4
+    assert torch.allclose(gradients.mean(0)[~live], exact[~live], atol=1e-7)
+
+    # REINFORCE: every sample has the bound itself for its signal, and no baseline.
+    def bound_itself(log_weights):
+        bound = log_weights.logsumexp(1, keepdim=True) - math.log(log_weights.shape[1])
+        return bound.expand_as(log_weights)
+
+    monkeypatch.setattr(vimco, "leave_one_out", bound_itself)
+    _, reinforce = estimates(model)
+    assert gradients.var(0).sum() < 0.2 * reinforce.var(0).sum()
+
+
+def test_signals_are_what_each_sample_adds():
+    log_weights = torch.randn(4, 5, generator=torch.Generator().manual_seed(0)) * 3
+    found = leave_one_out(log_weights)
+    for row, weights in enumerate(log_weights):
+        for j in range(5):
+            others = torch.cat([weights[:j], weights[j + 1 :]])
+            replaced = torch.cat([others, others.mean()[None]])
+            expected = weights.logsumexp(0) - replaced.logsumexp(0)
+            assert found[row, j].item() == pytest.approx(expected.item(), abs=1e-5)
+
+
+def test_chunks_change_memory_and_not_results():
+    x = to_float(torch.randint(0, 256, (3, 1, 4, 4), dtype=torch.uint8))
+    found = []
+    for chunk in (1, 4, 1000):
+        model = tiny(chunk=chunk)
+        torch.manual_seed(1)
+        out = model(x)
+        out.loss.backward()
+        found.append((torch.stack([*out]).detach(), gradient_of(model)))
+    for values, gradient in found[1:]:
+        assert torch.allclose(values, found[0][0], atol=1e-6)
+        assert torch.allclose(gradient, found[0][1], atol=1e-5)
+
+
+def test_bounds_are_ordered_around_the_exact_likelihood():
+    model = tiny()
+    joint, _ = log_joint_and_posterior(model)
+    exact = -joint.logsumexp(0).item()
+    many = IMAGE.expand(4000, -1, -1, -1)
+    generator = torch.Generator().manual_seed(0)
+    noise = model.noise(many, 4000 * 20, generator).unflatten(0, (4000, 20))
+    parts, one = model.bound(many, noise[:, :1])
+    elbo = parts.total.mean().item()
+    assert one.mean().item() == pytest.approx(elbo, rel=0.01)
+    five = model.bound(many, noise[:, :5])[1].mean().item()
+    twenty = model.bound(many, noise)[1].mean().item()
+    assert elbo > five > twenty > exact - 1e-3
+    assert twenty - exact < 0.3 * (elbo - exact)
+
+
+def test_training_loss_is_the_bound():
+    model = tiny(samples=4)
+    images = torch.randint(0, 256, (8, 1, 4, 4), dtype=torch.uint8)
+    torch.manual_seed(2)
+    out = model(to_float(images))
+    torch.manual_seed(2)
+    noise = torch.rand(8, 4, 2, 2, 2)
+    parts, importance = model.bound(images, noise)
+    assert out.loss.item() == pytest.approx(importance.sum().item() / images.numel(), rel=1e-5)
+    assert out.kl.item() == pytest.approx(parts.prior.sum().item() / images.numel(), abs=1e-6)
+    nats = parts.reconstruction.sum().item() / images.numel()
+    assert out.reconstruction_loss.item() == pytest.approx(nats, rel=1e-5)
+
+
+def test_values_are_drawn_as_often_as_the_posterior_says():
+    probabilities = torch.tensor([0.5, 0.0, 0.3, 0.2])
+    log_q = probabilities.log().view(1, 1, 1, 1, 4)
+    noise = torch.rand(1, 50_000, 1, 1, 1, generator=torch.Generator().manual_seed(0))
+    found = torch.bincount(sample_codes(log_q, noise).flatten(), minlength=4) / 50_000
+    assert (found - probabilities).abs().max() < 0.01
+    ends = sample_codes(log_q, torch.tensor([0.0, 1 - 2**-24]).view(1, 2, 1, 1, 1))
+    assert ends.flatten().tolist() == [0, 3]
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"samples": 1}, ValueError, "samples must be at least 2"),
+        ({"samples": 0}, ValueError, "samples must be at least 1, got 0"),
+        ({"chunk": 0}, ValueError, "chunk must be at least 1"),
+        ({"num_codes": 2.0}, TypeError, "num_codes must be an int"),
+        ({"likelihood": "gauss"}, ValueError, "likelihood must be one of"),
+    ],
+)
+def test_settings_out_of_range(settings, error, message):
+    with pytest.raises(error, match=message):
+        tiny(**settings)
+
+
+def test_images_that_do_not_fit():
+    model = tiny()
+    with pytest.raises(TypeError, match="images must be a uint8 tensor"):
+        model.bound(torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 2, 1, 1))
+    with pytest.raises(ValueError, match="8-bit values"):
+        model(torch.full((1, 1, 4, 4), -1.5))
+    with pytest.raises(ValueError, match="batch of images must not be empty"):
+        model(torch.zeros(0, 1, 4, 4))

@@ -1,0 +1,140 @@
+"""The built book: complete, without a warning, described, and made of nothing but its own files."""
+
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+from built import HTML, PAGES, built  # noqa: F401  (the fixture that wants a fresh book)
+
+ROOT = Path(__file__).resolve().parents[2]
+# Elements that make a browser fetch something, and the attributes that say what.
+FETCHED = {"src", "srcset", "data", "poster"}
+LINKS_FETCHED = {"stylesheet", "preload", "prefetch", "modulepreload", "icon", "manifest"}
+REMOTE = re.compile(r"(?i)^\s*(https?:)?//")
+
+
+@pytest.fixture(params=PAGES)
+def page(request):
+    return soup(HTML / f"{request.param}.html")
+
+
+_parsed = {}
+
+
+def soup(path):
+    if path not in _parsed:
+        _parsed[path] = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+        _parsed[path].path = path
+    return _parsed[path]
+
+
+def frames(page):
+    """The pages inside the interactive figures."""
+    figures = page.select("iframe.vq-interactive")
+    return [(figure, BeautifulSoup(figure["srcdoc"], "html.parser")) for figure in figures]
+
+
+def fetched(page):
+    """Every address that a browser fetches by itself for a page."""
+    for element in page.find_all(True):
+        if element.name == "link":
+            if LINKS_FETCHED & set(element.get("rel", [])):
+                yield element["href"]
+            continue
+        yield from (element[name] for name in FETCHED & set(element.attrs))
+        yield from in_style(element.get("style", ""))
+        if element.name == "style":
+            yield from in_style(element.text)
+
+
+def in_style(text):
+    return re.findall(r"url\(\s*['\"]?([^'\")]+)", text) + re.findall(
+        r"@import\s+['\"](.+?)['\"]", text
+    )
+
+
+def test_no_warning():
+    log = (ROOT / "_build" / "build.log").read_text(encoding="utf-8")
+    assert "build succeeded." in log
+    assert not re.findall(r".*(?:WARNING|ERROR).*", log)
+
+
+def test_every_notebook_is_a_chapter():
+    files = {f"book/{path.stem}" for path in (ROOT / "book").glob("*.ipynb")}
+    assert files <= set(PAGES)
+
+
+def test_pictures_have_alt_text(page):
+    for picture in page.find_all("img"):
+        alt = picture.get("alt", "").strip()
+        assert alt, picture
+        assert not re.search(r"_images/|\.(png|jpe?g|svg|webp|gif)$", alt), picture
+
+
+def test_nothing_comes_from_the_network(page):
+    documents = [page, *(document for _, document in frames(page))]
+    remote = [a for document in documents for a in fetched(document) if REMOTE.match(a)]
+    assert not remote
+
+
+def test_figures_bring_everything_along(page):
+    for figure, document in frames(page):
+        assert figure["title"].strip()
+        assert all(a.startswith(("data:", "#")) for a in fetched(document)), figure["title"]
+
+
+def test_stylesheets_fetch_nothing_from_the_network(page):
+    sheets = [link["href"] for link in page.select("link[rel~=stylesheet]")]
+    for sheet in sheets:
+        path = page.path.parent / urlsplit(sheet).path
+        assert not [a for a in in_style(path.read_text(encoding="utf-8")) if REMOTE.match(a)]
+
+
+def test_fetched_files_exist(page):
+    for address in fetched(page):
+        if not re.match(r"[a-z]+:", address):
+            path = page.path.parent / unquote(urlsplit(address).path)
+            assert path.exists(), address
+
+
+def test_links_lead_somewhere(page):
+    for link in page.select("a[href]"):
+        address = urlsplit(link["href"])
+        if address.scheme or address.netloc:
+            continue
+        target = page.path
+        if address.path:
+            target = (page.path.parent / unquote(address.path)).resolve()
+            target = target / "index.html" if target.is_dir() else target
+        assert target.exists(), link
+        if address.fragment and target.suffix == ".html":
+            name = unquote(address.fragment)
+            assert soup(target).find(id=name) or soup(target).find(attrs={"name": name}), link
+
+
+def test_interactive_figures_say_how_to_test_them(page):
+    for figure, document in frames(page):
+        root = document.html
+        for name in ("lang", "data-test-click", "data-test-key"):
+            assert root.get(name), f"{figure['title']}: no {name} on <html>"
+        assert "data-state" in root.attrs
+        assert "sandbox" not in figure.attrs
+
+
+def test_page_is_in_order(page):
+    assert page.html["lang"] == "en"
+    assert len(page.select("article h1")) == 1
+    assert page.title.text.strip()
+
+
+def test_notebooks_open_in_colab(page):
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    slug = urlsplit(config["repository"]["url"]).path
+    name = page.path.relative_to(HTML).with_suffix(".ipynb")
+    if (ROOT / name).exists():
+        colab = f"https://colab.research.google.com/github{slug}/blob/main/{name.as_posix()}"
+        assert page.select(f'a[href="{colab}"]')

@@ -1,0 +1,25 @@
+"""The built book, for the tests that read it: where it is, its pages, and that it is fresh."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+HTML = ROOT / "_build" / "html"
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+PAGES = [TOC["root"]] + [page["file"] for part in TOC["parts"] for page in part["chapters"]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def built():
+    """The book was built after the last change of what it is built from."""
+    index = HTML / "index.html"
+    if not index.exists():
+        pytest.fail("no book in _build/html: run `make book`")
+    sources = [ROOT / "_config.yml", ROOT / "_toc.yml"]
+    sources += [path for path in (ROOT / "book").glob("*") if path.is_file()]
+    sources += (ROOT / "book" / "_static").rglob("*.*")
+    newer = [path.name for path in sources if path.stat().st_mtime > index.stat().st_mtime]
+    if newer:
+        pytest.fail(f"the book is older than {', '.join(newer)}: run `make book`")

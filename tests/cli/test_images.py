@@ -1,0 +1,257 @@
+"""The command line and the file of codes, from training to decoded images."""
+
+import itertools
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from commands import fails
+from vqvae_lite.checkpoints import last_checkpoint, save_checkpoint
+from vqvae_lite.cli.main import main
+from vqvae_lite.codefile import CodeFile, pack_codes, read_codes, unpack_codes, write_codes
+from vqvae_lite.images import FolderImages, to_float, to_uint8
+from vqvae_lite.model import VQVAE
+from vqvae_lite.models import load_checkpoint
+from vqvae_lite.modules import fingerprint
+from vqvae_lite.recipes.images import Recipe, get_recipe, load_images
+
+TINY = ["--set", "width=8", "--set", "code_dim=4", "--set", "num_codes=20", "--set", "size=16"]
+SHORT = ["--set", "steps=4", "--set", "batch_size=2", "--set", "checkpoint_every=2"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("images")
+    (path / "sub").mkdir()
+    generator = np.random.default_rng(0)
+    for name, size in [("a.png", (20, 30)), ("b.jpg", (16, 16)), ("sub/a.png", (40, 18))]:
+        pixels = generator.integers(0, 256, (*size, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(path / name)
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(folder, tmp_path_factory):
+    path = tmp_path_factory.mktemp("run") / "run"
+    arguments = ["train", "folder", "--folder", str(folder), "--run", str(path)]
+    assert main([*arguments, *TINY, *SHORT, "--device", "cpu"]) == 0
+    return path
+
+
+def test_train_stores_its_recipe_and_resumes(folder, run, capsys):
+    checkpoint = load_checkpoint(run)
+    assert checkpoint.config["step"] == 4
+    recipe = Recipe.from_json(checkpoint.config["recipe"])
+    assert (recipe.name, recipe.size, recipe.model.width) == ("folder", 16, 8)
+    base = ["train", "folder", "--folder", folder, "--run", run, *TINY]
+    assert "add --resume" in fails(capsys, *base, *SHORT)
+    assert "cannot go on as" in fails(capsys, *base, *SHORT, "--resume", "--set", "width=9")
+    assert "4 of 4 steps already" in fails(capsys, *base, *SHORT, "--resume")
+    longer = [str(part) for part in [*base, *SHORT, "--resume", "--set", "steps=5"]]
+    assert main(longer) == 0
+    assert last_checkpoint(run).name == "step-00000005"
+
+
+def test_evaluate_prints_json(folder, run, capsys):
+    assert main(["evaluate", str(run), "--folder", str(folder)]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["images"] == 3
+    assert 0 < result["fraction_used"] <= 1
+    assert result["bits_per_image"] == pytest.approx(16 * math.log2(20))
+
+
+@pytest.mark.parametrize("kind", ["vqvae", "vae", "vimco"])
+def test_a_model_with_a_likelihood_is_measured_in_bits(kind, folder, tmp_path, capsys):
+    settings = ["width=4", "size=16", "likelihood=logistic"]
+    settings += ["latent_channels=2"] if kind == "vae" else ["num_codes=5", "code_dim=2"]
+    run = tmp_path / "run"
+    arguments = ["train", "folder", "--folder", str(folder), "--model", kind, "--run", str(run)]
+    arguments += [part for setting in settings for part in ("--set", setting)]
+    assert main([*arguments, *SHORT, "--device", "cpu"]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", str(run), "--folder", str(folder)]) == 0
+    result = json.loads(capsys.readouterr().out)
+    bits = result["bits_per_dim"]
+    assert bits["bound"] > bits["prior"] >= 0
+    assert ("psnr" in result) == (kind == "vqvae")
+    assert "no held-out part" in fails(capsys, "evaluate", run)
+    if kind == "vqvae":
+        assert "samples must be 1" in fails(
+            capsys, "evaluate", run, "--folder", folder, "--samples", 5
+        )
+    else:
+        for arguments in (["encode", run, folder], ["decode", run, tmp_path / "x.codes"]):
+            error = fails(capsys, *arguments, tmp_path / "out")
+            assert f"holds a {kind.upper()}: only a VQ-VAE" in error
+
+
+def test_a_checkpoint_without_a_recipe_says_so(folder, tmp_path, capsys):
+    recipe = get_recipe("maze", "quick", settings=["width=4", "code_dim=2", "num_codes=5"])
+    save_checkpoint(tmp_path / "bare", VQVAE(recipe.model), step=1)
+    for command in (["evaluate"], ["encode", folder]):
+        path = [tmp_path / "bare"]
+        rest = [] if command == ["evaluate"] else [tmp_path / "out"]
+        error = fails(capsys, command[0], *path, *command[1:], *rest)
+        assert "was saved without a recipe" in error
+    details = {"recipe": {"name": "maze", "model": {"width": 4}}}
+    save_checkpoint(tmp_path / "odd", VQVAE(recipe.model), step=1, details=details)
+    assert "no valid recipe in it" in fails(capsys, "evaluate", tmp_path / "odd")
+
+
+def test_encode_and_decode_are_the_models(folder, run, tmp_path, capsys):
+    file = tmp_path / "images.codes"
+    assert main(["encode", str(run), str(folder), str(file)]) == 0
+    assert f"{file.stat().st_size} bytes" in capsys.readouterr().out
+    model = load_checkpoint(run).model
+    images = FolderImages(folder, 16)
+    batch = images.__getitems__([0, 1, 2])
+    stored = read_codes(file)
+    assert torch.equal(stored.codes, model.encode(to_float(batch)))
+    assert stored.names == ["a.png", "b.jpg", "sub/a.png"]
+    out = tmp_path / "out"
+    assert main(["decode", str(run), str(file), str(out)]) == 0
+    decoded = to_uint8(model.decode(stored.codes))
+    for name, expected in zip(stored.names, decoded, strict=True):
+        pixels = np.asarray(Image.open(out / f"{name}.png"))
+        assert np.array_equal(pixels, expected.permute(1, 2, 0).numpy())
+    assert "is there already" in fails(capsys, "decode", run, file, out)
+
+
+def test_decode_refuses_another_models_codes(folder, run, tmp_path, capsys):
+    file = tmp_path / "images.codes"
+    main(["encode", str(run), str(folder), str(file)])
+    other = VQVAE(load_checkpoint(run).model.config)
+    save_checkpoint(tmp_path / "other", other, step=1)
+    capsys.readouterr()
+    assert "was not made by the model" in fails(
+        capsys, "decode", tmp_path / "other", file, tmp_path / "out"
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_decode_writes_nothing_outside_its_folder(run, tmp_path, capsys):
+    model = load_checkpoint(run).model
+    codes = torch.zeros(1, 4, 4, dtype=torch.int64)
+    evil = CodeFile(codes, 20, ["../../evil"], fingerprint(model))
+    write_codes(tmp_path / "evil.codes", evil)
+    assert "leads out of" in fails(capsys, "decode", run, tmp_path / "evil.codes", tmp_path / "out")
+
+
+def test_info_of_checkpoint_and_codes(folder, run, tmp_path, capsys):
+    file = tmp_path / "images.codes"
+    main(["encode", str(run), str(folder), str(file)])
+    capsys.readouterr()
+    assert main(["info", str(run)]) == 0
+    checkpoint = capsys.readouterr().out
+    assert main(["info", str(file)]) == 0
+    codes = capsys.readouterr().out
+    assert "3 images, codes (3, 4, 4) of 20" in codes
+    model = codes.split("model ")[1].split()[0]
+    assert f"model {model}" in checkpoint
+
+
+def test_errors_are_one_line(tmp_path, run, capsys):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "unknown recipe 'moze'" in fails(capsys, "train", "moze", "--run", tmp_path / "r")
+    assert "needs folder" in fails(capsys, "train", "folder", "--run", tmp_path / "r")
+    assert "takes no folder" in fails(
+        capsys, "train", "maze", "--folder", empty, "--run", tmp_path / "r"
+    )
+    assert "at least one image" in fails(
+        capsys, "train", "folder", "--folder", empty, "--run", tmp_path / "r"
+    )
+    assert "no checkpoint at" in fails(capsys, "evaluate", empty)
+    assert "no file of codes" in fails(capsys, "decode", run, empty / "x", tmp_path / "o")
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "x.png").write_bytes(b"not an image")
+    assert "x.png cannot be read" in fails(capsys, "encode", run, broken, tmp_path / "c")
+    assert not (tmp_path / "c").exists()
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["wide=3"], "unknown setting 'wide=3'"),
+        (["width"], "unknown setting 'width'"),
+        (["width=x"], "setting 'width' expects int, got 'x'"),
+        (["compile=yes"], "setting 'compile' expects bool, got 'yes'"),
+        (["decay=x"], "setting 'decay' expects float or none"),
+        (["size=30"], "size must be a multiple of 4, got 30"),
+        (["steps=0"], "steps must be at least 1"),
+    ],
+)
+def test_bad_settings(settings, message):
+    with pytest.raises(ValueError, match=message):
+        get_recipe("maze", "quick", settings=settings)
+
+
+def test_settings_of_every_kind():
+    recipe = get_recipe(
+        "cifar10", "paper", settings=["decay=none", "compile=true", "width=8", "precision=float32"]
+    )
+    assert recipe.model.decay is None
+    assert recipe.training.compile is True
+    assert (recipe.model.width, recipe.training.precision) == (8, "float32")
+    assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
+
+
+def test_every_recipe_has_both_profiles_and_the_papers_latents():
+    latents = {"cifar10": 8, "folder": 32, "maze": 21}
+    for (name, side), kind in itertools.product(latents.items(), ["vqvae", "vae", "vimco"]):
+        folder = "pictures" if name == "folder" else None
+        assert get_recipe(name, "quick", kind=kind, folder=folder).profile == "quick"
+        recipe = get_recipe(name, "paper", kind=kind, folder=folder)
+        assert recipe.size // 2**recipe.model.num_halvings == side
+        assert recipe.model.width == 256
+        assert kind == "vae" or recipe.model.num_codes == 512
+        training = recipe.training
+        assert (training.steps, training.batch_size, training.learning_rate) == (250_000, 128, 2e-4)
+
+
+def test_a_size_that_the_data_do_not_have():
+    recipe = get_recipe("maze", "quick", settings=["size=88"])
+    with pytest.raises(ValueError, match="images of 84 pixels, so size=88"):
+        load_images(recipe, "test")
+    recipe = get_recipe("maze", "quick", settings=["size=32"])
+    assert load_images(recipe, "test")[0].shape == (3, 32, 32)
+    recipe = get_recipe("cifar10", "quick", settings=["size=16"])
+    with pytest.raises(ValueError, match="images of 32 pixels, so size=16"):
+        load_images(recipe, "test")
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.data(), st.integers(1, 5000), st.integers(0, 50))
+def test_packing_is_lossless_and_tight(data, num_codes, count):
+    codes = torch.tensor(
+        data.draw(st.lists(st.integers(0, num_codes - 1), min_size=count, max_size=count)),
+        dtype=torch.int64,
+    )
+    packed = pack_codes(codes, num_codes)
+    bits = max(1, math.ceil(math.log2(num_codes)))
+    assert len(packed) == math.ceil(count * bits / 8)
+    assert torch.equal(unpack_codes(packed, count, num_codes), codes)
+
+
+def test_files_of_codes_that_are_none(tmp_path):
+    with pytest.raises(ValueError, match=r"\[0, 4\)"):
+        pack_codes(torch.tensor([4]), 4)
+    good = tmp_path / "good"
+    write_codes(good, CodeFile(torch.zeros(2, 3, 3, dtype=torch.int64), 4, ["a", "b"], "m"))
+    content = good.read_bytes()
+    bad = tmp_path / "bad"
+    for damaged in (content[:-30], b"", b"hello"):
+        bad.write_bytes(damaged)
+        with pytest.raises(ValueError, match="truncated or not a file of codes"):
+            read_codes(bad)
+    write_codes(bad, CodeFile(torch.zeros(2, 3, 3, dtype=torch.int64), 4, ["a"], "m"))
+    with pytest.raises(ValueError, match="1 names for 2 images"):
+        read_codes(bad)

@@ -1,0 +1,199 @@
+"""Clips from folders, films and mazes; their codes in windows and in a file."""
+
+import re
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from commands import make_clips
+from vqvae_lite.codefile import CodeFile, write_codes
+from vqvae_lite.images import read_image, shrink, to_float
+from vqvae_lite.maze import ACTIONS, load_maze
+from vqvae_lite.model import ModelConfig
+from vqvae_lite.models import new_model
+from vqvae_lite.modules import fingerprint
+from vqvae_lite.video.clips import (
+    FolderClips,
+    MazeClips,
+    action_numbers,
+    open_clips,
+    read_clip,
+    write_film,
+)
+from vqvae_lite.video.coding import (
+    VideoCodes,
+    VideoWindows,
+    encode_clips,
+    read_video_codes,
+    write_video_codes,
+)
+
+SMALL = ModelConfig(width=4, num_residual=1, num_codes=10, code_dim=3)
+
+
+def test_mazes_are_clips(monkeypatch):
+    maze = load_maze("test")
+    monkeypatch.setattr("vqvae_lite.video.clips.load_maze", lambda split, root: maze)
+    clips = MazeClips("test")
+    assert len(clips) == 4
+    first, second, *_ = clips
+    assert (first.name, second.name) == ("maze_007", "maze_015")
+    assert torch.equal(torch.cat([clip.frames for clip in clips]), maze.frames)
+    assert torch.equal(second.actions, maze.actions[140:279].long())
+    assert clips.actions == ACTIONS
+    small = next(iter(MazeClips("test", 28)))
+    assert torch.equal(small.frames, shrink(first.frames, 28))
+    with pytest.raises(ValueError, match="size of the mazes' frames must be at most 84, got 96"):
+        MazeClips("test", 96)
+
+
+def test_clips_of_a_folder_come_in_order(tmp_path):
+    folder = make_clips(tmp_path / "clips", {"b": 3, "a": 4})
+    (folder / ".hidden").mkdir()
+    (folder / "a" / "notes.md").write_text("no frame")
+    (folder / "empty").mkdir()
+    clips = FolderClips(folder, 16)
+    assert [clip.name for clip in clips] == ["a", "b"]
+    first = next(iter(clips))
+    assert first.frames.shape == (4, 3, 16, 16)
+    assert torch.equal(first.frames[2], read_image(folder / "a" / "002.png", 16))
+    numbers = [int(word) for word in (folder / "a.txt").read_text().split()]
+    assert first.actions.tolist() == numbers
+    assert clips.actions == ("0", "1", "2")
+    assert isinstance(open_clips(folder, "train", 16), FolderClips)
+    (folder / "maze.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"is not what make_maze\.py wrote"):
+        open_clips(folder, "train", 16)
+
+
+def test_a_film_in_a_file_is_a_clip(tmp_path):
+    frames = torch.randint(256, (5, 3, 16, 16), dtype=torch.uint8)
+    write_film(tmp_path / "film.webp", frames)
+    clip = read_clip(tmp_path / "film.webp", 16)
+    assert clip.actions is None
+    assert torch.equal(clip.frames, frames)
+    (tmp_path / "film.txt").write_text("0\n2\n1\n0")
+    assert read_clip(tmp_path / "film.webp", 8).actions.tolist() == [0, 2, 1, 0]
+    assert read_clip(tmp_path / "film.webp", 8).frames.shape == (5, 3, 8, 8)
+    assert FolderClips(tmp_path, 16).actions == ("0", "1", "2")
+
+
+def test_what_is_wrong_with_clips_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="must be a folder of clips; there is none"):
+        FolderClips(tmp_path / "no", 16)
+    with pytest.raises(ValueError, match="must hold clips, each a folder of images"):
+        FolderClips(tmp_path, 16)
+    folder = make_clips(tmp_path / "clips", {"a": 3, "b": 3})
+    (folder / "b.txt").unlink()
+    with pytest.raises(ValueError, match=re.escape(f"there is no {folder / 'b.txt'}")):
+        FolderClips(folder, 16)
+    for text, message in [
+        ("1 x", "must hold whole numbers: "),
+        ("-1 0", "must hold whole numbers from 0"),
+        ("", "must hold whole numbers from 0"),
+    ]:
+        (folder / "b.txt").write_text(text)
+        with pytest.raises(ValueError, match=re.escape(f"{folder / 'b.txt'} {message}")):
+            FolderClips(folder, 16)
+    (folder / "b.txt").write_text("1 0 1")
+    with pytest.raises(ValueError, match=r"must hold 2 actions, .* between 3 frames; got 3"):
+        read_clip(folder / "b", 16)
+    make_clips(tmp_path / "short", {"a": 1}, actions=False)
+    with pytest.raises(ValueError, match="must hold at least 2 frames, got 1"):
+        read_clip(tmp_path / "short" / "a", 16)
+    (tmp_path / "cut.gif").write_bytes(b"GIF89a")
+    with pytest.raises(ValueError, match=re.escape(f"{tmp_path / 'cut.gif'} cannot be decoded")):
+        read_clip(tmp_path / "cut.gif", 16)
+    with pytest.raises(FileNotFoundError, match="there is no film"):
+        read_clip(tmp_path / "none.gif", 16)
+
+
+def test_actions_have_names_and_numbers():
+    assert action_numbers("forward, right,1", ACTIONS).tolist() == [0, 2, 1]
+    assert action_numbers("2", ("0", "1", "2")).tolist() == [2]
+    with pytest.raises(ValueError, match="must be one of forward, left, right; got 'back'"):
+        action_numbers("forward,back", ACTIONS)
+
+
+def codes_of(lengths, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    codes = [torch.randint(10, (length, 3, 2), generator=generator) for length in lengths]
+    actions = [torch.randint(3, (length - 1,), generator=generator) for length in lengths]
+    return codes, actions
+
+
+@given(st.lists(st.integers(2, 9), min_size=1, max_size=4), st.integers(2, 9))
+@settings(deadline=None, max_examples=40)
+def test_windows_are_all_there_are_with_their_actions(lengths, length):
+    codes, actions = codes_of(lengths)
+    if max(lengths) < length:
+        with pytest.raises(ValueError, match=f"no clip has a window of {length} frames"):
+            VideoWindows(codes, actions, length)
+        return
+    windows = VideoWindows(codes, actions, length)
+    batch = windows.__getitems__(range(len(windows)))
+    expected = [
+        (clip[start : start + length], done[start : start + length - 1])
+        for clip, done in zip(codes, actions, strict=True)
+        for start in range(len(clip) - length + 1)
+    ]
+    assert torch.equal(batch.codes, torch.stack([part for part, _ in expected]))
+    assert torch.equal(batch.actions, torch.stack([part for _, part in expected]))
+    assert torch.equal(windows[0].codes, batch.codes[0])
+    without = VideoWindows(codes, None, length).__getitems__([0])
+    assert without.actions.shape == (1, 0)
+
+
+def test_windows_need_two_frames():
+    with pytest.raises(ValueError, match="length must be at least 2 frames, got 1"):
+        VideoWindows(*codes_of([4]), 1)
+
+
+@pytest.mark.parametrize("actions", [True, False])
+def test_clips_are_encoded_and_stored(actions, tmp_path):
+    model = new_model("vqvae", SMALL, seed=0).eval()
+    clips = FolderClips(make_clips(tmp_path / "clips", {"a": 4, "b": 2}, actions), 16)
+    file = encode_clips(model, clips, "here")
+    for clip, codes in zip(clips, file.codes, strict=True):
+        assert torch.equal(codes, model.encode(to_float(clip.frames)))
+    assert (file.model, file.num_codes, file.names) == (fingerprint(model), 10, ["a", "b"])
+    size = write_video_codes(tmp_path / "x.codes", file)
+    assert size == (tmp_path / "x.codes").stat().st_size
+    stored = read_video_codes(tmp_path / "x.codes")
+    assert stored._replace(codes=[], actions=[]) == file._replace(codes=[], actions=[])
+    for before, after in zip(file.codes, stored.codes, strict=True):
+        assert torch.equal(before, after)
+    if actions:
+        for before, after in zip(file.actions, stored.actions, strict=True):
+            assert torch.equal(before, after)
+    else:
+        assert stored.actions is None
+
+
+def test_a_broken_file_of_codes_is_named(tmp_path):
+    path = tmp_path / "x.codes"
+    codes, actions = codes_of([4, 3])
+    good = VideoCodes(codes, actions, ("a", "b", "c"), 10, ["one", "two"], "m", "")
+    for bad, message in [
+        (good._replace(names=["one"]), "1 names for 2 clips"),
+        (good._replace(action_names=("a",)), r"actions must lie in \[0, 1\)"),
+        (good._replace(actions=actions[:1]), "truncated or not a file of codes"),
+    ]:
+        write_video_codes(path, bad)
+        with pytest.raises(ValueError, match=message):
+            read_video_codes(path)
+    write_video_codes(path, good)
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(ValueError, match="truncated or not a file of codes"):
+        read_video_codes(path)
+    write_codes(path, CodeFile(torch.zeros(1, 3, 3, dtype=torch.int64), 4, ["a"], "m"))
+    with pytest.raises(ValueError, match="expected the format 'vqvae-lite video codes 1', got"):
+        read_video_codes(path)
+
+
+def test_several_codebooks_are_refused():
+    model = new_model("vqvae", ModelConfig(width=4, num_codes=4, code_dim=4, num_codebooks=2), 0)
+    with pytest.raises(ValueError, match="one codebook, got 2 of them"):
+        encode_clips(model, [])

@@ -1,0 +1,100 @@
+"""What public functions refuse: one clear line that names the argument, before anything changes."""
+
+from importlib import import_module
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+
+def require(module: str, extra: str) -> ModuleType:
+    """Imports a module that only part of the package needs.
+
+    Args:
+        module: its name, such as "soundfile".
+        extra: of this package, that brings it.
+
+    Raises:
+        ImportError: it is not installed; the message has the command that installs it.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"{error.name} is not installed: pip install 'vqvae-lite[{extra}]'"
+        ) from error
+
+
+def check_positive_int(**arguments: int) -> None:
+    """Raises TypeError or ValueError, naming the argument, unless each is an int of at least 1."""
+    for name, value in arguments.items():
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise TypeError(f"{name} must be an int, got {value!r}")
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
+
+
+def check_images(x: Tensor, channels: int, num_halvings: int) -> None:
+    """Raises unless x is a batch of float images that can be halved so often.
+
+    Raises:
+        TypeError: x is not floating point.
+        ValueError: it is empty, or has another rank, channel count or size.
+    """
+    if not x.is_floating_point():
+        raise TypeError(f"images must be floating point in [-1, 1], got {x.dtype}")
+    if x.ndim != 4 or x.shape[1] != channels:
+        raise ValueError(f"images must have the shape (B, {channels}, H, W), got {tuple(x.shape)}")
+    factor = 2**num_halvings
+    if x.shape[2] % factor or x.shape[3] % factor or not x.numel():
+        raise ValueError(
+            f"height and width must be multiples of {factor} and the batch not empty, "
+            f"got {tuple(x.shape)}"
+        )
+
+
+def check_label(label: Tensor, batch: int, num_classes: int) -> None:
+    """Raises TypeError or ValueError unless a label is integers (B,) in [0, num_classes)."""
+    check_classes("label", label, (batch,), num_classes)
+
+
+def check_classes(name: str, values: Tensor, shape: tuple[int, ...], num_classes: int) -> None:
+    """Raises TypeError or ValueError unless values are integers in [0, num_classes), in a shape."""
+    if values.is_floating_point() or values.dtype == torch.bool:
+        raise TypeError(f"{name} must be integers, got {values.dtype}")
+    if values.shape != shape:
+        raise ValueError(f"{name} must have the shape {shape}, got {tuple(values.shape)}")
+    if values.numel() and not torch.compiler.is_compiling():
+        low, high = (bound.item() for bound in torch.aminmax(values))
+        if low < 0 or high >= num_classes:
+            raise ValueError(
+                f"{name} must lie in [0, {num_classes}), got values from {low} to {high}"
+            )
+
+
+def check_codes(codes: Tensor, num_codes: int, num_codebooks: int = 1) -> None:
+    """Raises unless codes are integers in [0, K) of a shape that has a place for the codebooks.
+
+    Args:
+        codes: (B, *spatial), or (B, C, *spatial) with C > 1 codebooks.
+        num_codes: K.
+        num_codebooks: C.
+
+    Raises:
+        TypeError: they are not integers.
+        ValueError: one is out of range (not looked at inside `torch.compile`), or the shape is
+            another.
+    """
+    if codes.dtype.is_floating_point or codes.dtype.is_complex or codes.dtype == torch.bool:
+        raise TypeError(f"codes must be integers, got {codes.dtype}")
+    if num_codebooks > 1 and (codes.ndim < 2 or codes.shape[1] != num_codebooks):
+        raise ValueError(
+            f"codes must have the shape (B, {num_codebooks}, *spatial) with {num_codebooks} "
+            f"codebooks, got {tuple(codes.shape)}"
+        )
+    if codes.ndim < 1:
+        raise ValueError("codes must have at least one dimension, the batch, got none")
+    if codes.numel() and not torch.compiler.is_compiling():
+        low, high = (bound.item() for bound in torch.aminmax(codes))
+        if low < 0 or high >= num_codes:
+            raise ValueError(f"codes must lie in [0, {num_codes}), got values from {low} to {high}")

@@ -1,0 +1,303 @@
+"""The commands of `vqvae-lite` for sound."""
+
+import json
+import math
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from vqvae_lite.checkpoints import Checkpoint, last_checkpoint
+from vqvae_lite.checks import check_positive_int
+from vqvae_lite.cli.files import new_files, to_resume
+from vqvae_lite.distributed import processes
+from vqvae_lite.folders import visible_files
+from vqvae_lite.models import new_model
+from vqvae_lite.modules import fingerprint
+from vqvae_lite.recipes.priors import load_prior
+from vqvae_lite.recipes.sound import (
+    SoundRecipe,
+    for_the_speakers_of,
+    get_sound_recipe,
+    load_utterances,
+    rate_of,
+    sound_recipe_of,
+    speakers_of,
+)
+from vqvae_lite.recipes.soundpriors import get_sound_prior_recipe, train_sound_prior
+from vqvae_lite.sound.codefile import SoundCodeFile, read_sound_codes, write_sound_codes
+from vqvae_lite.sound.coding import decode_waves, encode_wave
+from vqvae_lite.sound.disguise import crop_and_disguise
+from vqvae_lite.sound.evaluation import evaluate_sound, nats_per_sound_code
+from vqvae_lite.sound.files import (
+    SOUND_SUFFIXES,
+    check_target,
+    read_folder,
+    read_sound,
+    write_sound,
+)
+from vqvae_lite.sound.model import SoundVQVAE
+from vqvae_lite.sound.windows import SoundWindows, crop
+from vqvae_lite.training import train
+
+
+class SoundFile(NamedTuple):
+    """A file of sound: its path below the folder without the suffix, its speaker, where it is.
+
+    The speaker is "" where no folder on the way to the file is called after one of the model's.
+    """
+
+    name: str
+    speaker: str
+    path: Path
+
+
+def run_train(options: Namespace) -> None:
+    """Trains a model of sound by a recipe, or goes on with it."""
+    recipe = get_sound_recipe(
+        options.recipe, options.profile, folder=options.folder, settings=options.settings
+    )
+    resume = to_resume(options.run, options.resume)
+    utterances = load_utterances(recipe)
+    recipe = for_the_speakers_of(recipe, utterances)
+    if resume is not None:
+        _check_same(resume, recipe)
+    windows = SoundWindows(utterances, recipe.speakers, recipe.window)
+    model = resume.model if resume else new_model("soundvqvae", recipe.model, recipe.training.seed)
+    with processes(options.device) as place:
+        if place.rank == 0:
+            seconds = sum(len(utterance.wave) for utterance in utterances) / recipe.rate
+            print(
+                f"soundvqvae on {recipe.name} ({recipe.profile}): {seconds / 60:.1f} minutes of "
+                f"{', '.join(recipe.speakers)}; {recipe.training.steps} steps of "
+                f"{recipe.training.batch_size} windows of {recipe.window / recipe.rate:.3g} s on "
+                f"{place.device}" + (f" and {place.world - 1} more" if place.world > 1 else "")
+            )
+        train(
+            model,
+            windows,
+            recipe.training,
+            place=place,
+            run=options.run,
+            details={"recipe": recipe.to_json(), "speakers": list(recipe.speakers)},
+            resume=resume,
+            prepare=(
+                partial(crop_and_disguise, rate=recipe.rate, share=recipe.disguise)
+                if recipe.disguise
+                else crop
+            ),
+        )
+        if place.rank == 0:
+            print(f"the last checkpoint is {last_checkpoint(options.run)}")
+
+
+def run_train_prior(options: Namespace, vqvae: Checkpoint) -> None:
+    """Trains a WaveNet over the codes of a model of sound, or goes on with it."""
+    recipe = get_sound_prior_recipe(vqvae.model, options.profile, options.settings)
+    resume = to_resume(options.run, options.resume)
+    with processes(options.device) as place:
+        train_sound_prior(options.run, vqvae, recipe, place, resume)
+        if place.rank == 0:
+            print(f"the last checkpoint is {last_checkpoint(options.run)}")
+
+
+def run_evaluate(options: Namespace, checkpoint: Checkpoint) -> None:
+    """Measures a model, and a prior over its codes, on held-out speech, and prints JSON."""
+    if options.samples != 1:
+        raise ValueError(f"samples must be 1 for a model of sound, got {options.samples}")
+    recipe = sound_recipe_of(checkpoint)
+    if options.folder:
+        utterances = read_folder(options.folder, recipe.rate)
+    elif recipe.folder is not None:
+        raise ValueError(
+            f"{checkpoint.path} was trained on a folder of sound, which has no held-out part: "
+            f"name another with --folder"
+        )
+    else:
+        utterances = load_utterances(recipe, options.split)
+    waves = [utterance.wave for utterance in utterances]
+    speakers = [_index(recipe.speakers, utterance.speaker) for utterance in utterances]
+    with processes(options.device) as place:
+        model = checkpoint.model.to(place.device)
+        result = evaluate_sound(model, waves, speakers, recipe.rate, progress=True)._asdict()
+        if options.prior:
+            prior = load_prior(options.prior, model).model.to(place.device)
+            codes = [encode_wave(model, wave) for wave in waves]
+            result["nats_per_code"] = nats_per_sound_code(prior, codes, speakers)
+            result["nats_per_code_of_the_uniform_prior"] = math.log(model.config.num_codes)
+        print(json.dumps(result, indent=2))
+
+
+def run_encode(options: Namespace, checkpoint: Checkpoint) -> None:
+    """A folder of sound, or one file, to one file of codes."""
+    speakers, rate = speakers_of(checkpoint), rate_of(checkpoint)
+    files = find_sounds(options.folder, speakers)
+    with processes(options.device) as place:
+        model = checkpoint.model.to(place.device)
+        codes, lengths = _encode_files(model, files, rate)
+    file = SoundCodeFile(
+        codes=codes,
+        num_codes=model.config.num_codes,
+        hop=model.config.hop,
+        rate=rate,
+        names=[file.name for file in files],
+        speakers=[file.speaker for file in files],
+        lengths=lengths,
+        model=fingerprint(model),
+    )
+    size = write_sound_codes(options.output, file)
+    bits = math.log2(file.num_codes) * rate / file.hop
+    print(
+        f"{len(files)} sounds, {sum(lengths) / rate:.1f} s, in {size} bytes: "
+        f"{bits:.0f} bits a second instead of {16 * rate}"
+    )
+
+
+def run_decode(options: Namespace, checkpoint: Checkpoint) -> None:
+    """A file of codes to a folder of sound, each in its own voice or all in another's."""
+    speakers = speakers_of(checkpoint)
+    file = read_sound_codes(options.codes)
+    if file.model != fingerprint(checkpoint.model):
+        raise ValueError(f"{options.codes} was not made by the model in {options.checkpoint}")
+    if options.speaker is None and "" in file.speakers:
+        nobodys = file.names[file.speakers.index("")]
+        raise ValueError(
+            f"it is not known who says {nobodys}: name a voice with --speaker, one of "
+            f"{', '.join(speakers)}"
+        )
+    voices = [_index(speakers, options.speaker or speaker) for speaker in file.speakers]
+    targets = _targets(options, file.names, file.rate)
+    with processes(options.device) as place:
+        waves = decode_waves(
+            checkpoint.model.to(place.device),
+            file.codes,
+            voices,
+            temperature=options.temperature,
+            seed=options.seed,
+        )
+        _write(waves, file.lengths, file.rate, targets)
+    print(f"{len(targets)} sounds in {options.output}")
+
+
+def run_convert(options: Namespace, checkpoint: Checkpoint) -> None:
+    """A folder of sound, or one file, to the same words in the voice of a speaker."""
+    speakers, rate = speakers_of(checkpoint), rate_of(checkpoint)
+    voice = _index(speakers, options.speaker)
+    files = find_sounds(options.folder, speakers)
+    targets = _targets(options, [file.name for file in files], rate)
+    with processes(options.device) as place:
+        model = checkpoint.model.to(place.device)
+        codes, lengths = _encode_files(model, files, rate)
+        waves = decode_waves(
+            model,
+            codes,
+            [voice] * len(codes),
+            temperature=options.temperature,
+            seed=options.seed,
+        )
+        _write(waves, lengths, rate, targets)
+    print(f"{len(targets)} sounds in {options.output}, in the voice of {options.speaker}")
+
+
+def run_sample(options: Namespace, checkpoint: Checkpoint) -> None:
+    """Codes drawn from a prior, decoded in the voice of a speaker to a folder of sound."""
+    speakers, rate = speakers_of(checkpoint), rate_of(checkpoint)
+    check_positive_int(count=options.count)
+    if not 0 < options.seconds < math.inf:
+        raise ValueError(f"seconds must be finite and above 0, got {options.seconds}")
+    if options.speaker is None and len(speakers) > 1:
+        raise ValueError(f"--speaker must name the voice, one of {', '.join(speakers)}")
+    voices = [_index(speakers, options.speaker or speakers[0])] * options.count
+    length = round(options.seconds * rate)
+    names = [f"sample_{index:04}" for index in range(options.count)]
+    targets = _targets(options, names, rate)
+    prior = load_prior(options.prior, checkpoint.model).model
+    with processes(options.device) as place:
+        label = torch.tensor(voices, device=place.device)
+        codes = prior.to(place.device).sample(
+            math.ceil(length / checkpoint.model.config.hop),
+            batch=options.count,
+            temperature=options.temperature,
+            top_k=options.top_k,
+            seed=options.seed,
+            label=None if prior.config.num_classes is None else label,
+        )
+        model = checkpoint.model.to(place.device)
+        waves = decode_waves(model, list(codes.cpu()), voices, seed=options.seed)
+        _write(waves, [length] * options.count, rate, targets)
+    print(f"{len(targets)} sounds in {options.output}")
+
+
+def find_sounds(path: str | Path, speakers: Sequence[str]) -> list[SoundFile]:
+    """The sound files in a folder and the folders in it, or one file, in the order of their paths.
+
+    Args:
+        path: a folder, in any layout, or a file.
+        speakers: names to look for among the folders.
+
+    Raises:
+        FileNotFoundError: there is nothing.
+        ValueError: the folder holds no sound.
+    """
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file or folder of sound at {path}")
+    root = path if path.is_dir() else path.parent
+    found = []
+    for file in visible_files(path, SOUND_SUFFIXES) if path.is_dir() else [path]:
+        folders = [root.resolve().name, *file.relative_to(root).parts[:-1]]
+        speaker = next((name for name in reversed(folders) if name in speakers), "")
+        found.append(SoundFile(str(file.relative_to(root).with_suffix("")), speaker, file))
+    if not found:
+        raise ValueError(f"no sound ({', '.join(SOUND_SUFFIXES)}) found in {path}")
+    return found
+
+
+def _check_same(resume: Checkpoint, recipe: SoundRecipe) -> None:
+    """Raises ValueError unless a checkpoint is of the same recipe, so that it can go on."""
+    stored = sound_recipe_of(resume)
+    for name in ("name", "rate", "window", "speakers", "model"):
+        before, now = getattr(stored, name), getattr(recipe, name)
+        if before != now:
+            raise ValueError(
+                f"{resume.path} was trained with {name} {before}; it cannot go on as {now}"
+            )
+
+
+def _index(speakers: Sequence[str], name: str) -> int:
+    if name not in speakers:
+        raise ValueError(f"speaker must be one of {', '.join(speakers)}; got {name!r}")
+    return speakers.index(name)
+
+
+def _targets(options: Namespace, names: list[str], rate: int) -> list[Path]:
+    """The files to write, once it is known that they can be."""
+    suffix = f".{options.format}"
+    check_target(f"sound{suffix}", rate)
+    return new_files(options.output, names, suffix)
+
+
+def _encode_files(
+    model: SoundVQVAE, files: Sequence[SoundFile], rate: int
+) -> tuple[list[Tensor], list[int]]:
+    """The codes of each file and its length in samples."""
+    codes, lengths = [], []
+    for file in tqdm(files, unit="sound"):
+        wave = read_sound(file.path, rate)
+        codes.append(encode_wave(model, wave))
+        lengths.append(len(wave))
+    return codes, lengths
+
+
+def _write(
+    waves: Iterator[tuple[int, Tensor]], lengths: list[int], rate: int, targets: list[Path]
+) -> None:
+    """Writes each wave, cut to its length, as soon as it is there."""
+    for place, wave in waves:
+        targets[place].parent.mkdir(parents=True, exist_ok=True)
+        write_sound(targets[place], wave[: lengths[place]], rate)

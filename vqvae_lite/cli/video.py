@@ -1,0 +1,120 @@
+"""The commands of `vqvae-lite` for films as codes."""
+
+import json
+import math
+from argparse import Namespace
+
+import torch
+from torch import Tensor
+
+from vqvae_lite.checkpoints import Checkpoint, last_checkpoint
+from vqvae_lite.checks import check_positive_int
+from vqvae_lite.cli.files import new_files, to_resume
+from vqvae_lite.cli.images import check_vqvae
+from vqvae_lite.distributed import processes
+from vqvae_lite.encoding import encode_images
+from vqvae_lite.images import TensorImages, to_uint8
+from vqvae_lite.recipes.images import recipe_of
+from vqvae_lite.recipes.video import codes_for_run, get_video_recipe, train_video
+from vqvae_lite.video.clips import (
+    Clip,
+    MazeClips,
+    action_numbers,
+    open_clips,
+    read_clip,
+    write_film,
+)
+from vqvae_lite.video.coding import encode_clips
+from vqvae_lite.video.evaluation import nats_per_video_code
+
+
+def run_train(options: Namespace, vqvae: Checkpoint) -> None:
+    """Trains a dynamics model over the codes of a VQ-VAE, or goes on with it."""
+    check_vqvae(vqvae)
+    resume = to_resume(options.run, options.resume)
+    with processes(options.device) as place:
+        codes = codes_for_run(options.run, vqvae, options.folder, place)
+        names = codes.action_names
+        recipe = get_video_recipe(
+            vqvae.model, options.profile, None if names is None else len(names), options.settings
+        )
+        if place.rank == 0:
+            print(
+                f"video ({recipe.profile}): {len(codes.codes)} clips, "
+                f"{sum(map(len, codes.codes))} frames; {recipe.training.steps} steps of "
+                f"{recipe.training.batch_size} windows of {recipe.window} frames on {place.device}"
+            )
+        train_video(options.run, vqvae, codes, recipe, place, resume)
+        if place.rank == 0:
+            print(f"the last checkpoint is {last_checkpoint(options.run)}")
+
+
+def run_evaluate(options: Namespace, vqvae: Checkpoint, prior: Checkpoint) -> None:
+    """Measures a dynamics model on held-out clips and prints what it finds as JSON."""
+    with processes(options.device) as place:
+        clips = open_clips(options.folder, options.split, recipe_of(vqvae).size)
+        codes = encode_clips(vqvae.model.to(place.device), clips)
+        model = prior.model.to(place.device)
+        actions = codes.actions if model.config.num_actions is not None else None
+        result = {
+            "clips": len(codes.codes),
+            "nats_per_code": nats_per_video_code(model, codes.codes, actions),
+            "nats_per_code_of_the_uniform_prior": math.log(codes.num_codes),
+        }
+        print(json.dumps(result, indent=2))
+
+
+@torch.no_grad()
+def run_sample(options: Namespace, vqvae: Checkpoint, prior: Checkpoint) -> None:
+    """Frames imagined after a few that were seen, steered by actions, as films."""
+    check_positive_int(count=options.count, seen=options.seen)
+    names = prior.config["actions"]
+    if (options.actions is None) != (names is None):
+        wanted = f"name what is done, of {', '.join(names)}" if names else "not be given"
+        raise ValueError(f"--actions must {wanted}: see `vqvae-lite info {prior.path}`")
+    if (options.frames is None) != (names is not None):
+        raise ValueError(
+            "--frames says how many for a model without actions; --actions for one with them"
+        )
+    to_come = None if names is None else action_numbers(options.actions, names)
+    frames = options.frames if to_come is None else len(to_come)
+    targets = new_files(
+        options.output, [f"sample_{index:04}" for index in range(options.count)], ".webp"
+    )
+    clip = _first_frames(options, vqvae, names is not None)
+    with processes(options.device) as place:
+        model = vqvae.model.to(place.device)
+        seen = encode_images(model, TensorImages(clip.frames)).to(place.device)
+        actions = None
+        if to_come is not None:
+            actions = torch.cat([clip.actions, to_come]).expand(options.count, -1).to(place.device)
+        imagined = prior.model.to(place.device).sample(
+            seen.expand(options.count, -1, -1, -1),
+            frames,
+            actions,
+            temperature=options.temperature,
+            top_k=options.top_k,
+            seed=options.seed,
+        )
+        for codes, target in zip(imagined, targets, strict=True):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_film(target, to_uint8(model.decode(torch.cat([seen, codes]))))
+    print(
+        f"{len(targets)} films in {options.output}: the {len(seen)} frames seen, as their codes "
+        f"have them, and {frames} imagined"
+    )
+
+
+def _first_frames(options: Namespace, vqvae: Checkpoint, with_actions: bool) -> Clip:
+    """The first frames of the clip to go on from, with what was done between them."""
+    size = recipe_of(vqvae).size
+    if options.clip is None:
+        clip = next(iter(MazeClips("test", size)))
+    else:
+        clip = read_clip(options.clip, size)
+    if len(clip.frames) < options.seen:
+        raise ValueError(f"{clip.name} has {len(clip.frames)} frames, fewer than {options.seen}")
+    if with_actions and clip.actions is None:
+        raise ValueError(f"{clip.name} needs a list of actions, since the model heeds them")
+    actions: Tensor | None = clip.actions[: options.seen - 1] if with_actions else None
+    return Clip(clip.name, clip.frames[: options.seen], actions)

@@ -1,0 +1,1 @@
+"""Chapter 6: distributions over codes, trained after the codes, and drawn from."""

@@ -1,0 +1,101 @@
+"""A `SoundVQVAE`, and a prior over its codes, measured on whole utterances."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from vqvae_lite.metrics import CodeUsage, compressed_bits
+from vqvae_lite.modules import device_of
+from vqvae_lite.priors.wavenet import WaveNet
+from vqvae_lite.sound.coding import whole_hops
+from vqvae_lite.sound.model import SoundVQVAE
+
+
+class SoundEvaluation(NamedTuple):
+    """Means over all samples of a set of utterances, the silence that fills them up included.
+
+    Attributes:
+        utterances: how many.
+        bits_per_sample: -log2 p(x | codes, speaker) of a sample; 8 under the uniform distribution.
+        perplexity: of all codes.
+        fraction_used: share of the codes that the utterances use.
+        bits_per_second: of the codes under the uniform prior.
+    """
+
+    utterances: int
+    bits_per_sample: float
+    perplexity: float
+    fraction_used: float
+    bits_per_second: float
+
+
+@torch.no_grad()
+def evaluate_sound(
+    model: SoundVQVAE,
+    waves: Sequence[Tensor],
+    speakers: Sequence[int],
+    rate: int,
+    progress: bool = False,
+) -> SoundEvaluation:
+    """Measures each utterance by itself.
+
+    Args:
+        model: in eval mode, on any device.
+        waves: floating point (T,) in [-1, 1] each.
+        speakers: of each, in [0, num_speakers).
+        rate: samples a second.
+        progress: whether to show a bar.
+
+    Raises:
+        TypeError, ValueError: there are no utterances, or as `SoundVQVAE.forward`.
+    """
+    if not waves:
+        raise ValueError("there are no utterances to evaluate on")
+    device = device_of(model)
+    usage = CodeUsage(model.config.num_codes)
+    nats = samples = 0
+    for wave, speaker in zip(
+        tqdm(waves, unit="utterance", disable=not progress), speakers, strict=True
+    ):
+        levels = whole_hops(wave, model.config.hop)[None].to(device)
+        out = model(levels, torch.tensor([speaker], device=device))
+        usage.update(out.codes)
+        nats += out.reconstruction_loss.item() * levels.numel()
+        samples += levels.numel()
+    return SoundEvaluation(
+        utterances=len(waves),
+        bits_per_sample=nats / samples / math.log(2),
+        perplexity=usage.perplexity,
+        fraction_used=usage.fraction_used,
+        bits_per_second=compressed_bits(1, model.config.num_codes) * rate / model.config.hop,
+    )
+
+
+@torch.no_grad()
+def nats_per_sound_code(
+    prior: WaveNet, codes: Sequence[Tensor], speakers: Sequence[int] | None = None
+) -> float:
+    """What a code costs under a prior, the mean over all codes; log K under the uniform one.
+
+    Args:
+        prior: in eval mode, on any device.
+        codes: int64 (n,) of each utterance.
+        speakers: of each, where the prior has classes.
+
+    Raises:
+        TypeError, ValueError: there are no codes, or as `WaveNet.forward`.
+    """
+    if not codes:
+        raise ValueError("there are no codes to measure")
+    device = device_of(prior)
+    total = 0.0
+    for index, row in enumerate(codes):
+        label = None
+        if prior.config.num_classes is not None:
+            label = torch.tensor([speakers[index]], device=device)
+        total -= prior(row[None].to(device), label).log_prob.item()
+    return total / sum(len(row) for row in codes)

@@ -1,0 +1,311 @@
+"""Sound: files of any kind to float32 waves and back, and folders of them to labelled utterances.
+
+A wave is a float32 tensor (T,) in [-1, 1], mono. A folder of sound holds a folder for each speaker;
+the layouts of VCTK and LibriSpeech are read as they are.
+"""
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from vqvae_lite.checks import check_positive_int, require
+from vqvae_lite.folders import visible_files
+from vqvae_lite.sound.mulaw import check_wave
+
+RATE = 16000  # samples a second, of all sound inside the package
+SOUND_SUFFIXES = (".flac", ".mp3", ".ogg", ".opus", ".wav")
+LABEL_COLUMNS = ("utterance", "speaker", "start", "end", "phone")
+
+_FORMATS = {
+    ".wav": ("WAV", "PCM_16"),
+    ".flac": ("FLAC", "PCM_16"),
+    ".ogg": ("OGG", "VORBIS"),
+    ".opus": ("OGG", "OPUS"),
+}
+_OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
+_BLOCK = 16000  # samples in one write: libsndfile crashes on a long Vorbis file in one piece
+
+
+class Phone(NamedTuple):
+    """One phone: start and end in seconds from the start of the utterance, and its symbol."""
+
+    start: float
+    end: float
+    phone: str
+
+
+class Utterance(NamedTuple):
+    """What one speaker says in one go.
+
+    Attributes:
+        name: of the utterance; with the speaker it names this recording and no other.
+        speaker: who says it.
+        wave: float32 (T,) in [-1, 1].
+        text: the words, "" where unknown.
+        phones: in the order of time, () where unlabelled.
+    """
+
+    name: str
+    speaker: str
+    wave: torch.Tensor
+    text: str
+    phones: tuple[Phone, ...]
+
+
+def read_sound(path: str | Path, rate: int = RATE) -> torch.Tensor:
+    """Read one file as mono sound: float32 (T,) in [-1, 1].
+
+    Channels are averaged, another rate is resampled to `rate` (samples a second).
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no sound, is broken or empty, or holds NaN or Inf; names the file. Or
+            `rate` is below 1.
+        TypeError: `rate` is no int.
+    """
+    check_positive_int(rate=rate)
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no sound file {path}")
+    soundfile = require("soundfile", "sound")
+    try:
+        samples, own_rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise ValueError(f"{path} cannot be read as sound: {error}") from error
+    if not np.isfinite(samples).all():
+        raise ValueError(f"{path} holds NaN or Inf among its samples")
+    wave = resample(torch.from_numpy(samples.mean(axis=1)), own_rate, rate)
+    if not len(wave):
+        raise ValueError(f"{path} holds no sound: {len(samples)} samples at {own_rate} a second")
+    return wave.clamp_(-1, 1)
+
+
+def resample(wave: torch.Tensor, old: int, new: int) -> torch.Tensor:
+    """A wave (T,) in [-1, 1] at `new` samples a second instead of `old`, in [-1, 1] too."""
+    if old == new:
+        return wave
+    # The filter overshoots at a full-scale edge.
+    resampled = require("soxr", "sound").resample(wave.numpy(), old, new)
+    return torch.from_numpy(resampled).clamp_(-1, 1)
+
+
+def write_sound(
+    path: str | Path, wave: torch.Tensor, rate: int = RATE, compression: float | None = None
+) -> None:
+    """Write a wave (T,) in [-1, 1] as .wav or .flac (16 bits), .ogg (Vorbis) or .opus.
+
+    Args:
+        path: its suffix says the format.
+        wave: floating point; what lies outside [-1, 1] is clipped.
+        rate: samples a second. Opus knows 8000, 12000, 16000, 24000 and 48000.
+        compression: 0 (largest) to 1 (smallest), for all but .wav; by default the coder's choice.
+
+    Raises:
+        ValueError: the suffix is another, the wave is empty, not of the shape (T,) or not finite,
+            the format knows no such rate, or `compression` is outside [0, 1].
+        TypeError: `wave` is no floating-point tensor, or `rate` no int.
+    """
+    path = Path(path).expanduser()
+    check_target(path, rate)
+    _check_wave(wave)
+    if compression is not None and not 0 <= compression <= 1:
+        raise ValueError(f"compression must be in [0, 1]; got {compression}")
+    samples = wave.detach().cpu().float().clamp(-1, 1).numpy()
+    container, coding = _FORMATS[path.suffix.lower()]
+    soundfile = require("soundfile", "sound")
+    with soundfile.SoundFile(
+        path, "w", rate, 1, coding, format=container, compression_level=compression
+    ) as file:
+        for start in range(0, len(samples), _BLOCK):
+            file.write(samples[start : start + _BLOCK])
+
+
+def check_target(path: str | Path, rate: int) -> None:
+    """Raises TypeError or ValueError unless `write_sound` can write at this rate to this suffix."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in _FORMATS:
+        raise ValueError(f"path must end in {', '.join(_FORMATS)}; got {Path(path).name!r}")
+    check_positive_int(rate=rate)
+    if suffix == ".opus" and rate not in _OPUS_RATES:
+        raise ValueError(f"rate of an .opus file must be one of {_OPUS_RATES}; got {rate}")
+
+
+def read_folder(
+    path: str | Path,
+    rate: int = RATE,
+    labels: str | Path | None = None,
+    speakers: Sequence[str] | None = None,
+    tier: str = "phones",
+) -> list[Utterance]:
+    """Read a folder of sound, a folder for each speaker in it, with texts and phones if there.
+
+    Three layouts are told apart by what stands in the folder:
+
+    - VCTK: `wav48_silence_trimmed/p225/p225_001_mic1.flac` (of two microphones the first) or
+      `wav48/p225/p225_001.wav`, and `txt/p225/p225_001.txt`.
+    - LibriSpeech: `84/121123/84-121123-0000.flac` and `84/121123/84-121123.trans.txt`, here or
+      in folders such as `dev-clean`.
+    - Any other: `SPEAKER/**/NAME.wav` (or another of `SOUND_SUFFIXES`), with its text in
+      `NAME.txt` beside it, if there. The utterance is called after its path in the speaker's
+      folder, without the suffix.
+
+    Args:
+        path: the folder.
+        rate: samples a second, to which all is resampled.
+        labels: a CSV table with the columns utterance, speaker, start, end (seconds) and phone.
+            By default a Praat TextGrid beside a sound, of the same stem, gives its phones.
+        speakers: read these alone; by default all.
+        tier: the tier of the TextGrids that holds the phones. Its empty intervals are left out.
+
+    Returns:
+        The utterances in the order of speaker and name.
+
+    Raises:
+        FileNotFoundError: there is no such folder or table.
+        ValueError: no sound is found, or none in a speaker's folder; a file is broken; two files
+            are one utterance; a speaker is unknown; the table lacks a column, names an unknown
+            utterance or a time that is none; a TextGrid lacks the tier. Names the file.
+    """
+    path = Path(path).expanduser()
+    if not path.is_dir():
+        raise FileNotFoundError(f"path must be a folder of sound; there is none at {path}")
+    found = _find_vctk(path) or _find_librispeech(path) or _find_any(path)
+    if not found:
+        raise ValueError(
+            f"path must hold sound ({', '.join(SOUND_SUFFIXES)}) in a folder for each speaker; "
+            f"none found in {path}"
+        )
+    files: dict[tuple[str, str], tuple[Path, str]] = {}
+    for speaker, name, file, text in found:
+        if (speaker, name) in files:
+            raise ValueError(f"{files[speaker, name][0]} and {file} are the same utterance")
+        files[speaker, name] = file, text
+    table = None if labels is None else read_labels(labels, files)
+    wanted = _pick_speakers(speakers, {speaker for speaker, _ in files})
+    utterances = []
+    for (speaker, name), (file, text) in sorted(files.items()):
+        if speaker in wanted:
+            if table is not None:
+                phones = table.get((speaker, name), ())
+            else:
+                phones = read_textgrid(file.with_suffix(".TextGrid"), tier)
+            utterances.append(Utterance(name, speaker, read_sound(file, rate), text, phones))
+    return utterances
+
+
+def read_labels(
+    path: str | Path, known: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], tuple[Phone, ...]]:
+    """Read a CSV table of phones: (speaker, utterance) to its phones, in the order of time.
+
+    Args:
+        path: the table, with the columns utterance, speaker, start, end (seconds) and phone.
+        known: (speaker, utterance) of all that it may name.
+
+    Raises:
+        FileNotFoundError: there is no such table.
+        ValueError: it lacks a column, names what is not in `known`, or has a row whose times are
+            no numbers with 0 <= start < end; names the line.
+    """
+    path, known = Path(path).expanduser(), set(known)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no table of labels {path}")
+    phones: dict[tuple[str, str], list[Phone]] = {}
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        if missing := [name for name in LABEL_COLUMNS if name not in (reader.fieldnames or ())]:
+            raise ValueError(f"{path} must have the columns {', '.join(LABEL_COLUMNS)}; it lacks "
+                             f"{', '.join(missing)}")  # fmt: skip
+        for row in reader:
+            key = row["speaker"], row["utterance"]
+            where = f"{path}, line {reader.line_num}"
+            if key not in known:
+                raise ValueError(f"{where}: there is no utterance {key[1]!r} of speaker {key[0]!r}")
+            try:
+                phone = Phone(float(row["start"]), float(row["end"]), row["phone"])
+            except (TypeError, ValueError):
+                raise ValueError(f"{where}: start and end must be seconds; got {row}") from None
+            if not 0 <= phone.start < phone.end:
+                raise ValueError(
+                    f"{where}: 0 <= start < end expected; got {phone.start} to {phone.end}"
+                )
+            phones.setdefault(key, []).append(phone)
+    return {key: tuple(sorted(some)) for key, some in phones.items()}
+
+
+def read_textgrid(path: str | Path, tier: str = "phones") -> tuple[Phone, ...]:
+    """The intervals of one tier of a Praat TextGrid that hold a label; () where no file is.
+
+    Raises:
+        ValueError: the file is broken, or has no such tier of intervals; names the file.
+    """
+    if not Path(path).is_file():
+        return ()
+    textgrid = require("praatio.textgrid", "sound")
+    try:
+        grid = textgrid.openTextgrid(str(path), includeEmptyIntervals=False)
+    except Exception as error:  # praatio meets a broken file with errors of many kinds
+        raise ValueError(f"{path} cannot be read as a TextGrid: {error!r}") from error
+    found = grid.getTier(tier) if tier in grid.tierNames else None
+    if not isinstance(found, textgrid.IntervalTier):
+        raise ValueError(
+            f"{path} must have a tier of intervals {tier!r}; its tiers are "
+            f"{', '.join(grid.tierNames) or 'none'}"
+        )
+    return tuple(Phone(entry.start, entry.end, entry.label) for entry in found.entries)
+
+
+Found = tuple[str, str, Path, str]  # speaker, name, file, text
+
+
+def _find_vctk(path: Path) -> list[Found]:
+    found = []
+    for folder, ending in (("wav48_silence_trimmed", "_mic1.flac"), ("wav48", ".wav")):
+        for file in sorted((path / folder).glob(f"*/*{ending}")):
+            speaker, name = file.parent.name, file.name.removesuffix(ending)
+            found.append((speaker, name, file, _read_text(path / "txt" / speaker / f"{name}.txt")))
+    return found
+
+
+def _find_librispeech(path: Path) -> list[Found]:
+    found = []
+    for transcript in sorted(path.glob("**/*.trans.txt")):
+        texts = dict(
+            line.split(" ", 1) for line in _read_text(transcript).splitlines() if " " in line
+        )
+        for file in sorted(transcript.parent.glob("*.flac")):
+            speaker = transcript.parent.parent.name
+            found.append((speaker, file.stem, file, texts.get(file.stem, "")))
+    return found
+
+
+def _find_any(path: Path) -> list[Found]:
+    found = []
+    for file in visible_files(path, SOUND_SUFFIXES):
+        parts = file.relative_to(path).parts
+        if len(parts) == 1:
+            raise ValueError(f"{file} must be in the folder of its speaker, not beside the others'")
+        name = "/".join(parts[1:]).removesuffix(file.suffix)
+        found.append((parts[0], name, file, _read_text(file.with_suffix(".txt"))))
+    return found
+
+
+def _read_text(path: Path) -> str:
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+
+
+def _pick_speakers(speakers: Sequence[str] | None, known: set[str]) -> set[str]:
+    wanted = known if speakers is None else set(speakers)
+    if isinstance(speakers, str) or not wanted or not wanted <= known:
+        raise ValueError(f"speakers must be some of {sorted(known)}; got {speakers!r}")
+    return wanted
+
+
+def _check_wave(wave: torch.Tensor) -> None:
+    check_wave(wave)
+    if wave.ndim != 1 or not len(wave):
+        raise ValueError(f"wave must have the shape (T,), T at least 1; got {tuple(wave.shape)}")

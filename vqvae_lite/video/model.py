@@ -1,0 +1,248 @@
+"""A dynamics model in code space: the codes of a frame, given those before it and the actions.
+
+After section 4.4, where frames follow from a few first ones and from actions, never going back to
+pixels. A network looks at the last few maps of codes and at what was done, and says what it found
+for each position. A gated PixelCNN is conditioned on that and draws the map of the next frame code
+by code, so that its parts agree and nothing is averaged; or every code is drawn at once, from the
+past alone, which is faster, and shows what the order is for.
+"""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from vqvae_lite.checks import check_classes, check_codes, check_positive_int
+from vqvae_lite.modules import evaluating
+from vqvae_lite.priors.drawing import check_sharpness, draw, generator_for
+from vqvae_lite.priors.pixelcnn import CodeHead, GatedPixelCNN, PixelCNNConfig, PixelCNNOutput
+from vqvae_lite.priors.sampling import sample
+from vqvae_lite.video.past import Past, VideoConfig
+
+HEAD_START = 0.1  # of the last weights, so that the first predictions are nearly uniform
+
+
+class VideoOutput(NamedTuple):
+    """What a `VideoPrior` returns.
+
+    Attributes:
+        log_prob: of each frame after the first given those before it, in nats: (B, T - 1).
+        loss: nats per code, the mean over all of these; a scalar.
+    """
+
+    log_prob: Tensor
+    loss: Tensor
+
+
+class AtOnce(nn.Module):
+    """All codes of a frame from the past alone, as if none of them knew of the others.
+
+    It is called, and sampled from, as a `GatedPixelCNN` with a condition is.
+    """
+
+    def __init__(self, config: VideoConfig):
+        super().__init__()
+        self.num_codes = config.num_codes
+        self.head = CodeHead(PixelCNNConfig(num_codes=config.num_codes, width=config.width))
+
+    def forward(self, codes: Tensor, condition: Tensor) -> PixelCNNOutput:
+        """See `GatedPixelCNN.forward`."""
+        logits = self.logits(condition)
+        log_prob = -F.cross_entropy(logits, codes.long(), reduction="none").flatten(1).sum(1)
+        return PixelCNNOutput(logits, log_prob, -log_prob.sum() / codes.numel())
+
+    def logits(self, condition: Tensor) -> Tensor:
+        """(B, K, H, W) from features (B, width, H, W)."""
+        batch, _, height, width = condition.shape
+        features = condition.permute(0, 2, 3, 1).flatten(0, 2)
+        logits = self.head(features, features.new_empty(1, len(features)))[0]
+        return logits.view(batch, height, width, -1).permute(0, 3, 1, 2)
+
+    def sample(
+        self, condition: Tensor, temperature: float, top_k: int | None, seed: int | None
+    ) -> Tensor:
+        """int64 (B, H, W); the arguments are those of `sampling.sample`."""
+        generator = generator_for(self, condition.device, seed)
+        logits = self.logits(condition).permute(0, 2, 3, 1)
+        drawn = draw(logits.flatten(0, 2), temperature, top_k, generator)
+        return drawn.view(logits.shape[:3])
+
+
+class VideoPrior(nn.Module):
+    """p(codes of frame t | codes of the frames before it, actions up to it), frame by frame.
+
+    Args:
+        config: see `VideoConfig`.
+
+    Raises:
+        TypeError, ValueError: for a setting outside its range.
+    """
+
+    kind = "video"  # what checkpoints call it
+
+    def __init__(self, config: VideoConfig | None = None):
+        super().__init__()
+        self.config = config = config or VideoConfig()
+        self.past = Past(config)
+        self.frame = GatedPixelCNN(config.pixelcnn) if config.num_layers else AtOnce(config)
+
+    @torch.no_grad()
+    def start_from(self, codebook: Tensor) -> None:
+        """Gives codes that look alike like vectors and like weights, before any training.
+
+        Nothing in a code's number tells what it looks like, and to learn it from numbers alone
+        takes long. So every vector, and every code's column of weights at the end, starts as the
+        principal components of the codebook.
+
+        Args:
+            codebook: (K, D), of the VQ-VAE whose codes these are.
+
+        Raises:
+            ValueError: it has another shape.
+        """
+        if codebook.ndim != 2 or len(codebook) != self.config.num_codes:
+            raise ValueError(
+                f"codebook must have the shape ({self.config.num_codes}, D), "
+                f"got {tuple(codebook.shape)}"
+            )
+        tables = [self.past.embedding.weight[:-1], self.frame.head.weight[0].t()]
+        if self.config.num_layers:
+            tables.append(self.frame.embedding.weight)
+        u, s, _ = torch.linalg.svd(codebook - codebook.mean(0), full_matrices=False)
+        for table in tables:
+            components = (u * s)[:, : table.shape[1]]
+            table.zero_()
+            table[:, : components.shape[1]] = components / components.square().mean().sqrt()
+        self.frame.head.weight *= HEAD_START
+
+    def forward(self, codes: Tensor, actions: Tensor | None = None) -> VideoOutput:
+        """Log-likelihood of every frame after the first, all at once.
+
+        Args:
+            codes: integers in [0, K), (B, T, H, W), T at least 2.
+            actions: integers in [0, num_actions), (B, T - 1): what was done between two frames.
+                None for a model without actions.
+
+        Raises:
+            TypeError, ValueError: for another dtype, shape or range.
+        """
+        self._check_clip(codes, actions)
+        history = self.config.history
+        # So many empty frames that the first frame, too, ends a whole history.
+        seen, done = self._after_empty(history - 1, codes[:, :-1], actions)
+        # One row for every frame but the last: the frames up to it, and what was done after each.
+        windows = seen.unfold(1, history, 1).movedim(-1, 2).flatten(0, 1)
+        done = None if done is None else done.unfold(1, history, 1).flatten(0, 1)
+        condition = self.past(windows, done)
+        out = self.frame(codes[:, 1:].flatten(0, 1), condition=condition)
+        return VideoOutput(out.log_prob.view(len(codes), -1), out.loss)
+
+    def last_log_prob(self, codes: Tensor, actions: Tensor | None = None) -> Tensor:
+        """Of the last frame alone, as `forward` gives it, without the work of the others: (B,).
+
+        Args:
+            codes: as for `forward`.
+            actions: as for `forward`.
+
+        Raises:
+            TypeError, ValueError: as `forward`.
+        """
+        self._check_clip(codes, actions)
+        return self.frame(codes[:, -1], condition=self._look(codes[:, :-1], actions)).log_prob
+
+    @torch.no_grad()
+    def sample(
+        self,
+        codes: Tensor,
+        frames: int,
+        actions: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        seed: int | None = None,
+        progress: bool = True,
+    ) -> Tensor:
+        """Draws the next frames one after another, without a look at any pixel (section 4.4).
+
+        In eval mode; the model is given back in the mode it was in.
+
+        Args:
+            codes: integers in [0, K), (B, T, H, W): the frames seen, T at least 1.
+            frames: how many to draw, N.
+            actions: integers in [0, num_actions), (B, T - 1 + N): between the frames seen, and then
+                those to follow. None for a model without actions.
+            temperature: see `sampling.sample`.
+            top_k: see `sampling.sample`.
+            seed: decides the sample, together with all other arguments.
+            progress: whether to show a bar with the time left.
+
+        Returns:
+            int64 (B, N, H, W).
+
+        Raises:
+            TypeError, ValueError: for another dtype, shape or range.
+        """
+        check_positive_int(frames=frames)
+        self._check(codes, actions, codes.shape[1] - 1 + frames if codes.ndim == 4 else 0)
+        check_sharpness(temperature, top_k, self.config.num_codes)
+        film = codes.long()
+        with evaluating(self):
+            for step in tqdm(range(frames), unit="frame", disable=not progress):
+                condition = self._look(
+                    film, None if actions is None else actions[:, : film.shape[1]]
+                )
+                sharpness = {
+                    "temperature": temperature,
+                    "top_k": top_k,
+                    "seed": None if seed is None else seed * 1_000_003 + step,
+                }
+                if isinstance(self.frame, AtOnce):
+                    drawn = self.frame.sample(condition, **sharpness)
+                else:
+                    drawn = sample(
+                        self.frame,
+                        codes.shape[2:],
+                        batch=len(codes),
+                        condition=condition,
+                        progress=False,
+                        **sharpness,
+                    )
+                film = torch.cat([film, drawn[:, None]], 1)
+        return film[:, -frames:]
+
+    def _look(self, codes: Tensor, actions: Tensor | None) -> Tensor:
+        """Features of the frame after (B, T, H, W), with the actions after each of them, (B, T)."""
+        history = self.config.history
+        codes, last = codes[:, -history:], None if actions is None else actions[:, -history:]
+        return self.past(*self._after_empty(history - codes.shape[1], codes, last))
+
+    def _after_empty(
+        self, empty: int, codes: Tensor, actions: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Both after so many empty frames, at which no action is known."""
+        codes = F.pad(codes.long(), (0, 0, 0, 0, empty, 0), value=self.config.num_codes)
+        if actions is not None:
+            actions = F.pad(actions.long(), (empty, 0), value=self.config.num_actions)
+        return codes, actions
+
+    def _check_clip(self, codes: Tensor, actions: Tensor | None) -> None:
+        """Raises TypeError or ValueError unless there is a frame to predict, and all fits."""
+        self._check(codes, actions, codes.shape[1] - 1 if codes.ndim == 4 else 0)
+        if codes.shape[1] < 2:
+            raise ValueError(f"codes must have at least 2 frames, got {codes.shape[1]}")
+
+    def _check(self, codes: Tensor, actions: Tensor | None, length: int) -> None:
+        """Raises TypeError or ValueError unless codes and `length` actions fit the model."""
+        check_codes(codes, self.config.num_codes)
+        if codes.ndim != 4 or not codes.numel():
+            shape = tuple(codes.shape)
+            raise ValueError(
+                f"codes must have the shape (B, T, H, W) and not be empty, got {shape}"
+            )
+        if (actions is None) != (self.config.num_actions is None):
+            wanted = "None" if self.config.num_actions is None else "given"
+            raise ValueError(f"actions must be {wanted}: see config")
+        if actions is not None:
+            check_classes("actions", actions, (len(codes), length), self.config.num_actions)
