@@ -31,7 +31,7 @@ def main() -> None:
         utterances = load_speech("train", speakers)
         waves = [one.wave for one in utterances]
         model = CepstralVQVAE(settings)
-        rows = by_speaker(utterances, [model.frames(wave) for wave in waves], speakers)
+        rows = by_speaker(utterances, [model.cepstra(wave) for wave in waves], speakers)
         train_stages(
             "cepstralvqvae",
             settings,

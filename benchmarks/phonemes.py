@@ -26,15 +26,16 @@ from torch import Tensor, nn
 sys.path.insert(0, str(ROOT))
 
 from vqvae_lite.checkpoints import Checkpoint
+from vqvae_lite.folders import SPLITS
 from vqvae_lite.metrics import CodeUsage
 from vqvae_lite.models import load_checkpoint
 from vqvae_lite.quantizer import nearest_codes
 from vqvae_lite.sound.cepstral import CepstralVQVAE
 from vqvae_lite.sound.coding import encode_wave
 from vqvae_lite.sound.files import RATE, Utterance
-from vqvae_lite.sound.measures import HOP, mfcc
+from vqvae_lite.sound.measures import FRAME_HOP, mfcc
 from vqvae_lite.sound.phonemes import count_phones, k_means, phone_accuracy, phone_map
-from vqvae_lite.sound.speech import PHONES, SPLITS, SYNTHETIC, frame_phones, load_speech
+from vqvae_lite.sound.speech import PHONES, SYNTHETIC, frame_phones, load_speech
 
 SETS = {"synthetic": SYNTHETIC, "allison": ("allison",)}
 # By set: the checkpoints of the models. All have as many codes of as many samples.
@@ -89,7 +90,7 @@ def main() -> None:
 
 def read(models: dict[str, nn.Module], utterances: Sequence[Utterance]) -> Split:
     """The codes, phones and MFCC of some utterances, one after another."""
-    hop, parts, pure = FRAMES * HOP, [], []
+    hop, parts, pure = FRAMES * FRAME_HOP, [], []
     codes = {name: [] for name in models}
     names = list(dict.fromkeys(utterance.speaker for utterance in utterances))
     for utterance in utterances:
@@ -99,10 +100,10 @@ def read(models: dict[str, nn.Module], utterances: Sequence[Utterance]) -> Split
         count = len(whole) // hop
         features = mfcc(whole).unflatten(0, (count, FRAMES)).mean(1)
         asked = models["vqvae"]
-        in_units = asked.frames(utterance.wave).unflatten(0, (count, FRAMES)).mean(1) @ asked.units
+        in_units = asked.cepstra(utterance.wave).unflatten(0, (count, FRAMES)).mean(1) @ asked.units
         around = F.pad(features.T, (CONTEXT, CONTEXT), mode="replicate").T
         phones = frame_phones(utterance.phones, count, hop / RATE)
-        every = frame_phones(utterance.phones, count * FRAMES, HOP / RATE)
+        every = frame_phones(utterance.phones, count * FRAMES, FRAME_HOP / RATE)
         pure.append((every.unflatten(0, (count, -1)) == phones[:, None]).all(1)[phones >= 0])
         parts.append(
             (
@@ -130,7 +131,7 @@ def read(models: dict[str, nn.Module], utterances: Sequence[Utterance]) -> Split
 def codes_of(model: nn.Module, wave: Tensor) -> Tensor:
     """The codes of a wave at 16 kHz, int64 (N,), by either kind of model."""
     if isinstance(model, CepstralVQVAE):
-        return model.encode(model.frames(wave)[None])[0]
+        return model.encode(model.cepstra(wave)[None])[0]
     return encode_wave(model, wave)
 
 

@@ -29,6 +29,7 @@ from coders import measure_coders
 from conversion import measure_pitch, measure_voice, measure_words
 from saidagain import SHUFFLED, Decoded, Sentence, as_heard, choose, decode_all
 
+from vqvae_lite.folders import SPLITS
 from vqvae_lite.metrics import CodeUsage
 from vqvae_lite.models import load_checkpoint
 from vqvae_lite.recipes.sound import rate_of, speakers_of
@@ -36,7 +37,7 @@ from vqvae_lite.sound.files import RATE, resample
 from vqvae_lite.sound.measures import phone_distance, pitch_track
 from vqvae_lite.sound.model import SoundVQVAE
 from vqvae_lite.sound.mulaw import to_wave
-from vqvae_lite.sound.speech import SPLITS, load_speech
+from vqvae_lite.sound.speech import load_speech
 
 
 def main() -> None:

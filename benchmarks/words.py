@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT / "data" / "speech"))
 from align import EXTRA_WORDS, SILENCES, spell_out
 
 from vqvae_lite.sound.files import RATE, Utterance
-from vqvae_lite.sound.measures import HOP
+from vqvae_lite.sound.measures import FRAME_HOP
 from vqvae_lite.sound.speech import PHONES, frame_phones
 
 # The model's scores are in powers of 1.0001, and of these it gives the whole 1024ths.
@@ -80,7 +80,7 @@ class Listener:
         for segment in segments:
             name = "pau" if segment.name in SILENCES else segment.name.lower()
             found[segment.start : segment.start + segment.duration] = PHONES.index(name)
-        true = frame_phones(labels.phones, frames, HOP / RATE).numpy()
+        true = frame_phones(labels.phones, frames, FRAME_HOP / RATE).numpy()
         true = np.where(true == AX, AH, true)
         score = sum(segment.score for segment in segments) * NATS / frames
         return Fit(score, float((found == true)[true >= 0].mean()))

@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from vqvae_lite import maze
+from vqvae_lite.folders import SPLITS
 from vqvae_lite.images import read_frames
-from vqvae_lite.maze import ACTIONS, SPLITS, load_maze
+from vqvae_lite.maze import ACTIONS, load_maze
 
 DATA = Path(__file__).resolve().parents[1] / "data" / "maze"
 SUMMARY = json.loads((DATA / "maze.json").read_text())

@@ -10,6 +10,15 @@ def data_root() -> Path:
     return Path(os.environ.get("VQVAE_LITE_DATA") or "~/.cache/vqvae_lite").expanduser()
 
 
+SPLITS = ("train", "validation", "test")
+
+
+def check_split(split: str) -> None:
+    """Raises ValueError unless a split has one of the names that every data set here uses."""
+    if split not in SPLITS:
+        raise ValueError(f"split must be one of {', '.join(SPLITS)}; got {split!r}")
+
+
 def find_data(name: str, checkout: Path, root: str | Path | None) -> Path:
     """The folder of a data set that ships with the book: the first that holds NAME.json.
 

@@ -14,12 +14,11 @@ from PIL import Image, ImageOps
 from torch.utils.data import Dataset
 
 from vqvae_lite.checks import check_positive_int, require
-from vqvae_lite.folders import data_root, visible_files
+from vqvae_lite.folders import check_split, data_root, visible_files
 
 IMAGE_SUFFIXES = (
     ".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp",
 )  # fmt: skip
-CIFAR10_SPLITS = ("train", "validation", "test")
 CIFAR10_VALIDATION = 5000  # images: the last of the training set
 
 
@@ -241,8 +240,7 @@ def load_cifar10(split: str, root: str | Path | None = None, download: bool = Tr
         FileNotFoundError: the data are not there and could not, or were not to, be fetched; the
             message says what to put where.
     """
-    if split not in CIFAR10_SPLITS:
-        raise ValueError(f"split must be one of {', '.join(CIFAR10_SPLITS)}; got {split!r}")
+    check_split(split)
     root = data_root() if root is None else Path(root).expanduser()
     CIFAR10 = require("torchvision.datasets", "cifar10").CIFAR10  # importing it takes seconds
 

@@ -12,11 +12,10 @@ from zipfile import BadZipFile
 import numpy as np
 import torch
 
-from vqvae_lite.folders import find_data
+from vqvae_lite.folders import check_split, find_data
 from vqvae_lite.images import read_frames
 
 ACTIONS = ("forward", "left", "right")
-SPLITS = ("train", "validation", "test")
 SIZE = 84  # pixels along each side of a frame
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
@@ -56,8 +55,7 @@ def load_maze(split: str, root: str | Path | None = None) -> Maze:
         ValueError: the split has another name, or a file holds something else than it should.
         FileNotFoundError: the data, or one of its files, is not there.
     """
-    if split not in SPLITS:
-        raise ValueError(f"split must be one of {', '.join(SPLITS)}; got {split!r}")
+    check_split(split)
     folder = find_data("maze", _CHECKOUT, root)
     length, ids, actions, poses = _read_walks(folder, split)
     frames = torch.empty((len(ids), length, 3, SIZE, SIZE), dtype=torch.uint8)

@@ -31,8 +31,9 @@ from measure import compare_labels, measure_labels, measure_sound, missed_second
 from opusfile import write_opus  # noqa: E402
 from voices import Recording  # noqa: E402
 
+from vqvae_lite.folders import SPLITS  # noqa: E402
 from vqvae_lite.sound.files import LABEL_COLUMNS, RATE, read_sound  # noqa: E402
-from vqvae_lite.sound.speech import SPEAKERS, SPLITS, SYNTHETIC  # noqa: E402
+from vqvae_lite.sound.speech import SPEAKERS, SYNTHETIC  # noqa: E402
 
 COMPRESSION = 0.935  # of the coder: about 22 kbit/s
 GAP = round(0.05 * RATE)  # samples of silence between utterances, so that none colours the next

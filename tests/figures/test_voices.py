@@ -10,7 +10,7 @@ import torch
 
 from pages import clips_of, data_of, phone_counts_of, unpack
 from vqvae_lite.figures.sounds import mp3
-from vqvae_lite.figures.voices import KINDS, colors_of_phones, explore_voices
+from vqvae_lite.figures.voices import PHONE_KINDS, colors_of_phones, explore_voices
 from vqvae_lite.sound.files import Phone
 from vqvae_lite.sound.speech import PHONES
 
@@ -95,9 +95,9 @@ def test_same_input_gives_the_same_page(data):
 
 
 def test_kinds_hold_every_phone_once(data):
-    phones = [phone for _, phones in KINDS.values() for phone in phones]
+    phones = [phone for _, phones in PHONE_KINDS.values() for phone in phones]
     assert sorted(phones) == sorted(PHONES)
-    kinds, names = data["kindOf"], list(KINDS)
+    kinds, names = data["kindOf"], list(PHONE_KINDS)
     assert names[kinds[PHONES.index("ae")]] == "vowels"
     assert names[kinds[PHONES.index("ch")]] == "stops"
 

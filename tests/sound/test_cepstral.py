@@ -37,7 +37,7 @@ def noise(seconds: float = 1.0, seed: int = 2) -> torch.Tensor:
 def test_a_code_stands_for_40_milliseconds_and_the_last_may_be_short():
     model = make().eval()
     assert model.config.hop == 640
-    heard = model.frames(noise()[:6500])
+    heard = model.cepstra(noise()[:6500])
     assert heard.shape == (44, 5)
     torch.testing.assert_close(heard[:38], mfcc(noise()[:6500], 5)[:38])
     assert model.encode(heard[None]).shape == (1, 11)
@@ -196,6 +196,6 @@ def test_a_checkpoint_holds_the_units_too(tmp_path):
     model.set_units([noise()])
     save_checkpoint(tmp_path / "model", model, step=3)
     again = load_checkpoint(tmp_path / "model").model
-    heard = model.frames(noise(seed=5))[None]
+    heard = model.cepstra(noise(seed=5))[None]
     assert torch.equal(again.encode(heard), model.eval().encode(heard))
     assert torch.equal(again.units, model.units)

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 import torch
 
+from vqvae_lite.folders import SPLITS
 from vqvae_lite.sound import speech
 from vqvae_lite.sound.files import RATE, Phone, read_sound
 from vqvae_lite.sound.speech import (
     PHONES,
     SPEAKERS,
-    SPLITS,
     SYNTHETIC,
     frame_phones,
     load_speech,

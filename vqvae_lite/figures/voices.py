@@ -19,7 +19,7 @@ from vqvae_lite.sound.files import RATE, Utterance
 from vqvae_lite.sound.speech import PHONES, frame_phones
 
 # Kinds of phones that sound alike and look alike in a spectrogram, and a colour for each.
-KINDS = {
+PHONE_KINDS = {
     name: (color, phones.split())
     for name, color, phones in (
         ("vowels", "orange", "iy ih ey eh ae aa ao ow uh uw ah ax er ay aw oy"),
@@ -91,7 +91,7 @@ def explore_voices(
         "tick": {"sound": _base64(_tick(rate)), "at": round(_TICK_AT * rate)},
         "speakers": speakers,
         "phones": PHONES,
-        "kinds": [{"name": name, "color": _rgb(color)} for name, (color, _) in KINDS.items()],
+        "kinds": [{"name": name, "color": _rgb(color)} for name, (color, _) in PHONE_KINDS.items()],
         "kindOf": [_kind(phone) for phone in PHONES],
         "colors": pack(colors, "uint8"),
         "counted": int(phone_counts.sum()),
@@ -145,7 +145,7 @@ def colors_of_phones(phone_counts: Tensor) -> np.ndarray:
     most = phone_counts.argmax(1).tolist()
     seen = phone_counts.sum(1).tolist()
     colors = np.tile(_rgb("grey"), (len(most), 1)).astype(float)
-    for color, phones in KINDS.values():
+    for color, phones in PHONE_KINDS.values():
         codes = [k for k, phone in enumerate(most) if seen[k] and PHONES[phone] in phones]
         codes.sort(key=lambda k: (phones.index(PHONES[most[k]]), -seen[k]))
         for place, k in enumerate(codes):
@@ -235,7 +235,7 @@ def _base64(raw: bytes) -> str:
 
 
 def _kind(phone: str) -> int:
-    return next(i for i, (_, phones) in enumerate(KINDS.values()) if phone in phones)
+    return next(i for i, (_, phones) in enumerate(PHONE_KINDS.values()) if phone in phones)
 
 
 def _rgb(color: str) -> list[int]:
@@ -255,8 +255,10 @@ def _still(clip: VoicedClip, colors: np.ndarray, hop: int, rate: int) -> Figure:
     axes[0].set_title(f"{clip.utterance.speaker}: \u201c{clip.utterance.text}\u201d", fontsize=9.5)
     axes[1].set_title(f"{width:.1f} s of it: each cell is a code", fontsize=9.5)
     axes[1].set_xlabel("time, s")
-    handles = [plt.Rectangle((0, 0), 1, 1, fc=np.array(_rgb(c)) / 255) for c, _ in KINDS.values()]
-    names = [f"mostly in {name}" for name in KINDS]
+    handles = [
+        plt.Rectangle((0, 0), 1, 1, fc=np.array(_rgb(c)) / 255) for c, _ in PHONE_KINDS.values()
+    ]
+    names = [f"mostly in {name}" for name in PHONE_KINDS]
     figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=8)
     return figure
 

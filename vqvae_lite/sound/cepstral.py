@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from vqvae_lite.checks import check_label, check_positive_int
 from vqvae_lite.quantizer import VectorQuantizer
-from vqvae_lite.sound.measures import BANDS, HOP, mfcc
+from vqvae_lite.sound.measures import BANDS, FRAME_HOP, mfcc
 from vqvae_lite.sound.model import SoundOutput
 
 LAG = 2  # frames: a change that comes within 20 ms counts as one unit
@@ -71,7 +71,7 @@ class CepstralConfig:
     @property
     def hop(self) -> int:
         """Samples at 16 kHz that one code stands for."""
-        return self.frames * HOP
+        return self.frames * FRAME_HOP
 
 
 class CepstralVQVAE(nn.Module):
@@ -141,7 +141,7 @@ class CepstralVQVAE(nn.Module):
         self.mean.copy_(all_frames.mean(0))
         self.units.copy_(units)
 
-    def frames(self, wave: Tensor) -> Tensor:
+    def cepstra(self, wave: Tensor) -> Tensor:
         """The cepstra of a wave, frame by frame, in decibels: float32 (T / 160, P).
 
         Args:
@@ -156,7 +156,7 @@ class CepstralVQVAE(nn.Module):
         """Every term of the loss; the first is the mean squared error of the cepstra.
 
         Args:
-            frames: floating point (B, T, P), T a multiple of `config.frames`: see `frames`.
+            frames: floating point (B, T, P), T a multiple of `config.frames`: see `cepstra`.
             speaker: integers in [0, num_speakers), (B,).
 
         Raises:

@@ -13,7 +13,7 @@ from vqvae_lite.sound.model import SoundVQVAE
 from vqvae_lite.sound.mulaw import to_levels, to_wave
 from vqvae_lite.sound.windows import SpokenCodes, Windows, by_speaker, crop
 
-SILENCE = 128  # the level of a wave at rest
+SILENT_LEVEL = 128  # of a wave at rest
 
 
 def whole_hops(wave: Tensor, hop: int) -> Tensor:
@@ -22,7 +22,7 @@ def whole_hops(wave: Tensor, hop: int) -> Tensor:
     Raises:
         TypeError, ValueError: as `mulaw.to_levels`.
     """
-    return F.pad(to_levels(wave), (0, -len(wave) % hop), value=SILENCE)
+    return F.pad(to_levels(wave), (0, -len(wave) % hop), value=SILENT_LEVEL)
 
 
 def encode_wave(model: SoundVQVAE, wave: Tensor) -> Tensor:

@@ -15,16 +15,16 @@ from torch import Tensor
 from vqvae_lite.sound.files import RATE, Phone
 from vqvae_lite.sound.mulaw import check_wave
 
-HOP = RATE // 100  # samples of a frame
+FRAME_HOP = RATE // 100  # samples of a frame
 WINDOW = RATE // 40  # samples of a window: 25 ms
 FFT = 512  # a window and zeros
 BANDS = 40
 COEFFICIENTS = 13
-FLOOR = -100.0  # dB: nothing is quieter
+FLOOR = -100.0  # nothing is quieter
 LOWEST, HIGHEST = 60.0, 450.0  # Hz, of voices
 PERIODIC = 0.15  # a frame is voiced where the power outside its period is a smaller share
 SMOOTHING = 25  # samples of a Hann window: 3 dB less at 0.5 kHz, next to nothing above 1.3 kHz
-SILENCE = -60.0  # dB: nothing as quiet as that is voiced
+SILENCE_DB = -60.0  # nothing as quiet as that is voiced
 
 
 def log_mel(wave: Tensor) -> Tensor:
@@ -103,7 +103,7 @@ def pitch_track(wave: Tensor) -> Tensor:
     normalised = F.pad(normalised, (1, 0), value=1.0)  # lag 0, by definition
     lag = _first_dip(normalised, shortest, longest)
     depth = normalised.gather(1, lag[:, None])[:, 0]
-    loud = frames.square().mean(1) > 10 ** (SILENCE / 10)
+    loud = frames.square().mean(1) > 10 ** (SILENCE_DB / 10)
     pitch = RATE / _bottom(normalised, lag)
     voiced = loud & (depth < PERIODIC) & (pitch >= LOWEST) & (pitch <= HIGHEST)
     return torch.where(voiced, pitch, torch.nan).float()
@@ -138,9 +138,9 @@ def phone_cepstra(wave: Tensor, phones: Sequence[Phone]) -> Tensor:
     cepstra, means = mfcc(wave), []
     for start, end, _ in phones:
         # Frame t has its middle at (t + 1/2) * 10 ms.
-        first, last = (math.ceil(time * RATE / HOP - 0.5) for time in (start, end))
+        first, last = (math.ceil(time * RATE / FRAME_HOP - 0.5) for time in (start, end))
         if last <= first:
-            first = math.floor((start + end) / 2 * RATE / HOP)
+            first = math.floor((start + end) / 2 * RATE / FRAME_HOP)
             last = first + 1
         if first < len(cepstra):
             means.append(cepstra[first:last].mean(0))
@@ -176,16 +176,16 @@ def phone_distance(wave: Tensor, other: Tensor, phones: Sequence[Phone]) -> floa
 
 def _check_wave(wave: Tensor) -> Tensor:
     check_wave(wave)
-    if not wave.ndim or wave.shape[-1] < HOP:
-        raise ValueError(f"wave must hold at least {HOP} samples, got {tuple(wave.shape)}")
+    if not wave.ndim or wave.shape[-1] < FRAME_HOP:
+        raise ValueError(f"wave must hold at least {FRAME_HOP} samples, got {tuple(wave.shape)}")
     return wave.float()
 
 
 def _padded(wave: Tensor, length: int) -> Tensor:
     """Zeros before and after, so that windows every 160 samples are each around a frame."""
-    frames = wave.shape[-1] // HOP
-    before = (length - HOP) // 2
-    after = (frames - 1) * HOP + length - before - wave.shape[-1]
+    frames = wave.shape[-1] // FRAME_HOP
+    before = (length - FRAME_HOP) // 2
+    after = (frames - 1) * FRAME_HOP + length - before - wave.shape[-1]
     return F.pad(wave, (before, after))
 
 
@@ -193,7 +193,7 @@ def _spectrum(wave: Tensor) -> Tensor:
     """Power by frequency, (..., frames, 257): the sum over them is a frame's mean square."""
     window = torch.hann_window(WINDOW, device=wave.device)
     flat = _padded(wave, FFT).reshape(-1, _padded(wave, FFT).shape[-1])
-    bins = torch.stft(flat, FFT, HOP, WINDOW, window, center=False, return_complex=True)
+    bins = torch.stft(flat, FFT, FRAME_HOP, WINDOW, window, center=False, return_complex=True)
     power = bins.abs().square() / (FFT * window.square().sum())
     power[:, 1:-1] *= 2  # the negative frequencies
     return power.transpose(1, 2).reshape(*wave.shape[:-1], -1, FFT // 2 + 1)
@@ -226,7 +226,7 @@ def _smooth(wave: Tensor) -> Tensor:
 
 
 def _frames(wave: Tensor, length: int) -> Tensor:
-    return _padded(wave, length).double().unfold(-1, length, HOP)
+    return _padded(wave, length).double().unfold(-1, length, FRAME_HOP)
 
 
 def _differences(frames: Tensor) -> Tensor:

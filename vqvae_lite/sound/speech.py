@@ -14,10 +14,9 @@ from typing import Any
 
 import torch
 
-from vqvae_lite.folders import find_data
+from vqvae_lite.folders import SPLITS, check_split, find_data
 from vqvae_lite.sound.files import Phone, Utterance, read_labels, read_sound
 
-SPLITS = ("train", "validation", "test")
 SYNTHETIC = ("kal", "awb", "rms", "slt")  # they say the same sentences
 SPEAKERS = (*SYNTHETIC, "allison", "june", "carlo", "ivrvoice")
 PHONES = (
@@ -51,8 +50,7 @@ def load_speech(
             should.
         FileNotFoundError: the data, or one of its files, is not there.
     """
-    if split not in SPLITS:
-        raise ValueError(f"split must be one of {', '.join(SPLITS)}; got {split!r}")
+    check_split(split)
     speakers = SPEAKERS if speakers is None else speakers
     if isinstance(speakers, str) or not speakers or not set(speakers) <= set(SPEAKERS):
         raise ValueError(f"speakers must be some of {', '.join(SPEAKERS)}; got {speakers!r}")
