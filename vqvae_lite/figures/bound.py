@@ -9,8 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from vqvae_lite.checks import check_positive_int
@@ -197,12 +200,12 @@ def _draw_bars(axis: Axes, data: Mapping[str, Any]) -> None:
     rows = [{"name": name} | _chosen(data), *data["references"]]
     first, end = data["references"][0], data["ticks"]["total"][-1]
     goal = first["reconstruction"] + first["latents"]
-    looks = {
+    looks: dict[str, dict[str, Any]] = {
         "reconstruction": {"facecolor": COLORS["blue"]},
         "prior, or KL divergence": {"facecolor": COLORS["orange"]},
         "saved by code frequencies": {"facecolor": "white", "hatch": "//////"},
     }
-    outline = {"edgecolor": "black", "linewidth": 0.7}
+    outline: dict[str, Any] = {"edgecolor": "black", "linewidth": 0.7}
     for place, row in enumerate(rows):
         reconstruction, cost, saved = row["reconstruction"], row["latents"], row.get("saved", 0)
         start = 0.0
@@ -215,18 +218,22 @@ def _draw_bars(axis: Axes, data: Mapping[str, Any]) -> None:
         axis.text(end, place - 0.27, sums, fontsize=8, ha="right")
     axis.set(xlim=(0, end), ylim=(len(rows) - 0.6, -0.6), yticks=[], xlabel="bits per dimension")
     axis.spines[["left", "top", "right"]].set_visible(False)
-    handles = [plt.Rectangle((0, 0), 1, 1, **outline, **look) for look in looks.values()]
-    handles.append(plt.Line2D([], [], color="black", marker="|", linestyle="none"))
+    handles: list[Artist] = [Rectangle((0, 0), 1, 1, **outline, **look) for look in looks.values()]
+    handles.append(Line2D([], [], color="black", marker="|", linestyle="none"))
     names = [*looks, f"total of the {first['name']}"]
-    below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16), "frameon": False, "ncols": 2}
-    axis.legend(handles, names, fontsize=7.5, columnspacing=1, **below)
+    below: dict[str, Any] = {
+        "loc": "upper center",
+        "bbox_to_anchor": (0.5, -0.16),
+        "frameon": False,
+    }
+    axis.legend(handles, names, fontsize=7.5, columnspacing=1, ncols=2, **below)
 
 
 def _draw_plane(axis: Axes, data: Mapping[str, Any]) -> None:
     heights, end = data["ticks"]["reconstruction"], data["ticks"]["latents"][-1]
     row_chosen = data["chosen"][1]
 
-    def name(text: str, place: tuple[float, float], offset: tuple[int, int], **look: str) -> None:
+    def name(text: str, place: tuple[float, float], offset: tuple[int, int], **look: Any) -> None:
         axis.annotate(text, place, offset, textcoords="offset points", fontsize=8, **look)
 
     total = heights[1]

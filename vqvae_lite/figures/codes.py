@@ -134,7 +134,7 @@ def decoder_data(model: VQVAE, *, bits: int = 16) -> dict[str, Any]:
     }
 
 
-def layer_data(layer: torch.nn.Module, order: tuple[int, ...], bits: int) -> dict[str, Any]:
+def layer_data(layer: Any, order: tuple[int, ...], bits: int) -> dict[str, Any]:
     """A layer's weights in steps, and its bias, where it has one, in float32.
 
     Args:

@@ -75,7 +75,9 @@ def draw_codes(axis: Axes, codebook: Any, *, cells: bool = True, limit: float = 
             axis.fill(*polygon.T, facecolor="none", edgecolor="0.45", linewidth=0.8, zorder=1)
     box = {"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": "black"}
     for k, (x, y) in enumerate(codebook):
-        axis.text(x, y, k, bbox=box, ha="center", va="center", fontsize=9, weight="bold", zorder=4)
+        axis.text(
+            x, y, str(k), bbox=box, ha="center", va="center", fontsize=9, weight="bold", zorder=4
+        )
     axis.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
     axis.set(xlabel="first component", ylabel="second component")
     return axis
@@ -202,7 +204,7 @@ def draw_steps(z_e: Any, distances: Any, codes: Any, z_q: Any) -> Figure:
     z_e, distances, codes, z_q = (np.asarray(a) for a in (z_e, distances, codes, z_q))
     nearest = np.arange(distances.shape[1]) == codes.reshape(-1, 1)
     figure = plt.figure(figsize=(7, 5.4))
-    upper, lower = figure.subfigures(2, 1, height_ratios=[3, 1.15])
+    upper, lower = figure.subfigures(2, 1, height_ratios=[3, 1.15], squeeze=False).flat
     axes = upper.subplot_mosaic(
         [["e0", "rows", "distances"], ["e1", "rows", "distances"]], width_ratios=[4, 2, 8]
     ) | lower.subplot_mosaic([["codes", "q0", "q1"]])

@@ -8,6 +8,7 @@ import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 # Okabe and Ito's palette, told apart by colour-blind readers too.
 COLORS = {
@@ -119,7 +120,7 @@ def number_grid(
         text = f"{value:.{digits}f}".replace("-", "\u2212")
         axis.text(column, row, text, ha="center", va="center", fontsize=7)
     for row, column in np.argwhere(np.asarray(outlined)) if outlined is not None else []:
-        frame = plt.Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, linewidth=1.6)
+        frame = Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, linewidth=1.6)
         axis.add_patch(frame)
     axis.set_xticks(range(values.shape[1]))
     axis.set_yticks(range(values.shape[0]))

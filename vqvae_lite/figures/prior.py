@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from vqvae_lite.figures.codes import colors_of_codebook, decoder_data, layer_data, webp
@@ -134,7 +135,7 @@ def _still(code_map: np.ndarray, decoded: Tensor) -> Figure:
         filled = rows * third // 3
         bare(axis).imshow(code_map)
         corner, empty = (-0.5, filled - 0.5), rows - filled
-        axis.add_patch(plt.Rectangle(corner, columns, empty, fc="white", ec="grey", hatch="////"))
+        axis.add_patch(Rectangle(corner, columns, empty, fc="white", ec="grey", hatch="////"))
         title = f"{filled * columns} of {rows * columns} codes"
         axis.set_title(title, fontsize=9.5, loc="center")
     bare(axes[3]).imshow(decoded.permute(1, 2, 0).numpy())

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from vqvae_lite.checks import check_codes, check_positive_int
@@ -255,9 +256,7 @@ def _still(clip: VoicedClip, colors: np.ndarray, hop: int, rate: int) -> Figure:
     axes[0].set_title(f"{clip.utterance.speaker}: \u201c{clip.utterance.text}\u201d", fontsize=9.5)
     axes[1].set_title(f"{width:.1f} s of it: each cell is a code", fontsize=9.5)
     axes[1].set_xlabel("time, s")
-    handles = [
-        plt.Rectangle((0, 0), 1, 1, fc=np.array(_rgb(c)) / 255) for c, _ in PHONE_KINDS.values()
-    ]
+    handles = [Rectangle((0, 0), 1, 1, fc=np.array(_rgb(c)) / 255) for c, _ in PHONE_KINDS.values()]
     names = [f"mostly in {name}" for name in PHONE_KINDS]
     figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=8)
     return figure
@@ -275,7 +274,7 @@ def _draw(axis: Axes, clip: VoicedClip, colors: np.ndarray, span, hop: int, rate
         if right > span[0] and left < span[1]:
             axis.plot([left, left], [-2.5, -1.9], color="0.6", linewidth=0.7)
             middle = (max(left, span[0]) + min(right, span[1])) / 2
-            size = {"fontsize": 7.5 if end - start < rate else 6}
-            axis.text(middle, -2.25, phone, ha="center", va="center", **size)
+            size = 7.5 if end - start < rate else 6
+            axis.text(middle, -2.25, phone, ha="center", va="center", fontsize=size)
     axis.set(xlim=span, ylim=(-2.55, 1.1), yticks=[])
     axis.spines[["left", "top", "right"]].set_visible(False)

@@ -251,7 +251,7 @@ def read_textgrid(path: str | Path, tier: str = "phones") -> tuple[Phone, ...]:
     except Exception as error:  # praatio meets a broken file with errors of many kinds
         raise ValueError(f"{path} cannot be read as a TextGrid: {error!r}") from error
     found = grid.getTier(tier) if tier in grid.tierNames else None
-    if not isinstance(found, textgrid.IntervalTier):
+    if found is None or not isinstance(found, textgrid.IntervalTier):
         raise ValueError(
             f"{path} must have a tier of intervals {tier!r}; its tiers are "
             f"{', '.join(grid.tierNames) or 'none'}"

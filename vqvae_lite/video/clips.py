@@ -106,7 +106,7 @@ class FolderClips:
             )
         self.actions = None
         if not missing:
-            highest = max(int(actions.max()) for actions in listed.values())
+            highest = max(int(actions.max()) for actions in listed.values() if actions is not None)
             self.actions = tuple(str(number) for number in range(highest + 1))
 
     def __len__(self) -> int:
