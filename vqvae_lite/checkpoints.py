@@ -178,17 +178,21 @@ def read_config(path: Path) -> dict:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file, by name.
+    """The tensors of a file, by name; those stored in half precision become float32.
 
     Raises:
         CheckpointError: it is missing, truncated, or of another format.
     """
     try:
-        return load_file(path)
+        tensors = load_file(path)
     except FileNotFoundError:
         raise CheckpointError(f"{path} is missing") from None
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is truncated or not a safetensors file: {error}") from error
+    return {
+        name: value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
+        for name, value in tensors.items()
+    }
 
 
 def fill(model: nn.Module, state: dict[str, Tensor], path: Path) -> None:
