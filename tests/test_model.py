@@ -1,5 +1,6 @@
 """Networks, model and metrics."""
 
+import copy
 import math
 
 import numpy as np
@@ -7,8 +8,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from vqvae_lite.checkpoints import save_checkpoint
+from vqvae_lite.encoding import encode_images
+from vqvae_lite.images import TensorImages, to_float
 from vqvae_lite.metrics import CodeUsage, compressed_bits, psnr, ssim
 from vqvae_lite.model import VQVAE, ModelConfig
+from vqvae_lite.models import load_checkpoint
+from vqvae_lite.modules import fingerprint
 from vqvae_lite.networks import Decoder, Encoder, ResidualBlock
 
 
@@ -76,6 +82,35 @@ def test_noise_variance_divides_the_reconstruction_term_alone():
     a, b = plain(images(2, 3, 8, 8)), other(images(2, 3, 8, 8))
     assert b.reconstruction_loss.item() == pytest.approx(2 * a.reconstruction_loss.item())
     assert torch.equal(a.commitment_loss, b.commitment_loss)
+
+
+@pytest.mark.parametrize("likelihood", [None, "categorical"])
+def test_a_model_in_bfloat16(likelihood, tmp_path):
+    """Its networks are; its codebook, its losses and its checkpoints keep every digit."""
+    config = ModelConfig(width=8, code_dim=4, num_codes=16, likelihood=likelihood)
+    torch.manual_seed(0)
+    exact = VQVAE(config)
+    model = copy.deepcopy(exact).bfloat16()
+    levels = pixels(2, 3, 8, 12)
+    x = to_float(levels)
+    out = model(x)
+    out.loss.backward()
+    assert model.encoder.to_codes.weight.grad.dtype == out.reconstruction.dtype == torch.bfloat16
+    assert model.quantizer.codebook.dtype == out.loss.dtype == torch.float32
+    assert out.loss.item() == pytest.approx(exact(x).loss.item(), rel=1e-2)
+    codes = encode_images(model, TensorImages(levels))
+    assert torch.equal(codes, model.eval().encode(x))
+    shown = model.decode(codes)
+    if likelihood is None:
+        assert torch.equal(shown, model(x).reconstruction)
+    else:
+        whole = model.bound(levels).reconstruction.sum().item() / levels.numel()
+        assert whole == pytest.approx(model(x).reconstruction_loss.item(), rel=1e-5)
+    assert len(fingerprint(model)) == 12
+    assert fingerprint(model) != fingerprint(exact)
+    again = load_checkpoint(save_checkpoint(tmp_path / "model", model, step=1)).model
+    for name, value in again.state_dict().items():
+        assert torch.equal(value, model.state_dict()[name].to(value.dtype)), name
 
 
 def test_every_part_learns():

@@ -306,7 +306,7 @@ def test_data_flow_one_way_through_the_package():
             assert {wing, other_wing} != {"baselines", "sound"}
             assert {wing, other_wing} != {"secondstage", "video"}
     quantizer = {other for name, other in arrows if name == "vqvae_lite.quantizer"}
-    assert quantizer <= {"vqvae_lite.checks", "vqvae_lite.codebook"}
+    assert quantizer <= {"vqvae_lite.checks", "vqvae_lite.codebook", "vqvae_lite.modules"}
     # No circle: take away, again and again, what imports nothing that is left.
     left = set(NAMES)
     while leaves := {name for name in left if not any((name, other) in arrows for other in left)}:

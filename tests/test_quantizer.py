@@ -305,6 +305,80 @@ def test_the_generator_decides_the_first_codebook():
     assert first(0).abs().max() <= 1 / 4
 
 
+def half(vq):
+    return vq.half()
+
+
+def bfloat16(vq):
+    return vq.bfloat16()
+
+
+def inside_a_model(vq):
+    return torch.nn.Sequential(torch.nn.Linear(2, 2), vq).to(torch.bfloat16)[1]
+
+
+def twice(vq):
+    return vq.double().half()
+
+
+def assigned(vq):
+    state = {name: value.to(torch.bfloat16) for name, value in vq.state_dict().items()}
+    state["passes"] = vq.passes
+    vq.load_state_dict(state, assign=True)
+    return vq
+
+
+def by_default(vq):
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        return VectorQuantizer(
+            4, 2, decay=vq.decay, restart_below=vq.restart_below, num_codebooks=vq.num_codebooks
+        )
+    finally:
+        torch.set_default_dtype(before)
+
+
+@pytest.mark.parametrize("cast", [half, bfloat16, inside_a_model, twice, assigned, by_default])
+@pytest.mark.parametrize("decay", [None, 0.9])
+@pytest.mark.parametrize("books", [1, 2])
+def test_no_cast_takes_precision_from_the_codebook(cast, decay, books):
+    """Counted in bfloat16 the use of a code stops at 256, and its code runs away from the data."""
+    plain = VectorQuantizer(4, 2, decay=decay, restart_below=0.0, num_codebooks=books)
+    vq = cast(copy.deepcopy(plain))
+    if cast not in (assigned, by_default):
+        assert torch.equal(vq.codebook, plain.codebook), "not even rounded"
+    corners = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+    z_e = (corners.repeat(1024, books) + 0.1 * latents(4096, 2 * books)).bfloat16()
+    for _ in range(60):
+        out = vq(z_e)
+    assert out.quantized.dtype == torch.bfloat16
+    assert out.loss.dtype == vq.codebook.dtype == vq.count.dtype == torch.float32
+    assert torch.allclose(vq.count, torch.tensor(1024.0), rtol=0.01)
+    if decay is not None:
+        assert torch.allclose(vq.codebook.abs(), torch.tensor(1.0), atol=0.02)
+    assert out.commitment_loss < 0.1
+    assert isinstance(vq.codebook, torch.nn.Parameter) == (decay is None)
+
+
+def test_casts_move_and_widen_as_always():
+    vq = quantizer(4, 2, decay=None)
+    vq(latents(8, 2)).loss.backward()
+    gradient = vq.codebook.grad.clone()
+    vq.bfloat16()
+    assert torch.equal(vq.codebook.grad, gradient)
+    assert vq.passes.dtype == torch.int64
+    vq.double()
+    assert vq.codebook.dtype == vq.count.dtype == vq.codebook.grad.dtype == torch.float64
+    assert vq(latents(8, 2)).loss.dtype == torch.float64
+    assert vq.float().codebook.dtype == vq.codebook.grad.dtype == torch.float32
+    same = vq.codebook
+    assert vq.to(memory_format=torch.channels_last).codebook is same
+    moved = vq.to("meta", torch.float16)
+    assert moved.codebook.device.type == moved.count.device.type == "meta"
+    assert moved.codebook.dtype == torch.float32
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [

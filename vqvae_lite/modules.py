@@ -1,11 +1,38 @@
-"""Of any module: its mode, its device, and a name for its weights."""
+"""Of any module: its precision, its mode, its device, and a name for its weights."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+
+class FullPrecision(nn.Module):
+    """A module whose own numbers stay in float32 or better, whatever the module is cast to.
+
+    For what is counted, averaged or compared: in bfloat16 256 + 1 is 256. `half`, `bfloat16` and
+    `to`, of this module or of one that holds it, move its own parameters and buffers to another
+    device as always, but leave no less than float32 of them; they cast its submodules as always.
+    """
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
+        if recurse:
+            for child in self.children():
+                child._apply(fn)
+
+        def exact(tensor: Tensor) -> Tensor:
+            applied = fn(tensor)
+            if applied.is_floating_point() and applied.dtype.itemsize < torch.float32.itemsize:
+                return tensor.to(applied.device, torch.float32)
+            return applied
+
+        return super()._apply(exact, recurse=False)
+
+    def _load_from_state_dict(self, *arguments, **options) -> None:
+        super()._load_from_state_dict(*arguments, **options)
+        # `load_state_dict(assign=True)` takes tensors as they are.
+        self._apply(lambda tensor: tensor, recurse=False)
 
 
 @contextmanager
@@ -29,5 +56,8 @@ def fingerprint(model: nn.Module) -> str:
     digest = hashlib.sha256()
     for name, value in sorted(model.state_dict().items()):
         digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+        # As bytes: NumPy has no bfloat16.
+        digest.update(
+            value.detach().cpu().flatten().contiguous().view(torch.uint8).numpy().tobytes()
+        )
     return digest.hexdigest()[:12]

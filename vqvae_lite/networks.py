@@ -37,7 +37,8 @@ class Encoder(nn.Module):
     """Halves height and width `num_halvings` times: (B, C, H, W) to (B, out, H / 2^n, W / 2^n).
 
     Each halving is a 4x4 convolution of stride 2 with a ReLU between two of them; then come the
-    residual blocks, and a 1x1 convolution to the dimensions of the codes.
+    residual blocks, and a 1x1 convolution to the dimensions of the codes. Images of another
+    precision than the weights are taken in that of the weights.
 
     Args:
         in_channels: channels of the image.
@@ -71,6 +72,7 @@ class Encoder(nn.Module):
         self.to_codes = nn.Conv2d(width, out_channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        x = x.to(self.to_codes.weight.dtype)
         for index, halving in enumerate(self.halvings):
             # A residual block begins with its own ReLU, so the last halving needs none.
             x = halving(F.relu(x)) if index else halving(x)
@@ -83,7 +85,8 @@ class Decoder(nn.Module):
     """The mirror of `Encoder`: (B, in, h, w) to (B, out, h * 2^n, w * 2^n).
 
     A 3x3 convolution from the codes, the residual blocks, then a 4x4 transposed convolution of
-    stride 2 for each doubling, with ReLUs before them.
+    stride 2 for each doubling, with ReLUs before them. As the encoder, it computes in the precision
+    of its weights.
 
     Args:
         in_channels: channels of the quantized vectors, num_codebooks * code_dim.
@@ -118,7 +121,7 @@ class Decoder(nn.Module):
         )
 
     def forward(self, z_q: Tensor) -> Tensor:
-        x = self.from_codes(z_q)
+        x = self.from_codes(z_q.to(self.from_codes.weight.dtype))
         for residual in self.residuals:
             x = residual(x)
         for doubling in self.doublings:

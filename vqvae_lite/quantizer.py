@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from vqvae_lite.checks import check_codes, check_positive_int
 from vqvae_lite.codebook import move_codes, restart_codes, track_use
+from vqvae_lite.modules import FullPrecision
 
 # How many scores (vectors x codes) one chunk of `nearest_codes` holds at a time: few enough
 # to stay in a CPU's cache, many enough to keep a GPU busy.
@@ -95,7 +96,7 @@ class _StraightThrough(torch.autograd.Function):
         return gradient, None
 
 
-class VectorQuantizer(nn.Module):
+class VectorQuantizer(FullPrecision):
     """Replaces each D-dimensional vector by its nearest of K learned codes (section 3.1).
 
     With several codebooks each takes its own slice of D channels, in order, and learns alone.
@@ -117,8 +118,8 @@ class VectorQuantizer(nn.Module):
     the place of the codes whose average use has fallen to that share of N / K or below. No
     code has been used when training starts, so this also initialises the codebook from data.
 
-    Everything is computed in float32 or better, also under autocast. In eval mode nothing
-    changes.
+    Everything is computed and kept in float32 or better, also under autocast and when the module,
+    or a model that holds it, is cast to a half precision. In eval mode nothing changes.
 
     Args:
         num_codes: K, at least 1.
@@ -166,12 +167,14 @@ class VectorQuantizer(nn.Module):
         shape = (
             (num_codes, code_dim) if num_codebooks == 1 else (num_codebooks, num_codes, code_dim)
         )
-        codebook = torch.empty(shape).uniform_(-1 / num_codes, 1 / num_codes, generator=generator)
+        dtype = torch.promote_types(torch.get_default_dtype(), torch.float32)
+        codebook = torch.empty(shape, dtype=dtype)
+        codebook.uniform_(-1 / num_codes, 1 / num_codes, generator=generator)
         if decay is None:
             self.codebook = nn.Parameter(codebook)
         else:
             self.register_buffer("codebook", codebook)
-        self.register_buffer("count", torch.zeros(shape[:-1]))
+        self.register_buffer("count", torch.zeros(shape[:-1], dtype=dtype))
         # Training passes so far: restarts begin at another row of the batch each time.
         self.register_buffer("passes", torch.zeros((), dtype=torch.int64))
 
@@ -199,7 +202,7 @@ class VectorQuantizer(nn.Module):
             if self.training and self.restart_below is not None:
                 self._restart(rows.detach())
             codes = self._nearest(rows.detach())
-            z_q = self._gather(codes, rows.dtype)
+            z_q = self._gather(codes)
             if self.training:
                 self._learn(rows.detach(), codes)
 
@@ -250,24 +253,23 @@ class VectorQuantizer(nn.Module):
         check_codes(codes, self.num_codes, self.num_codebooks)
         codes = codes.long()
         last = codes.movedim(1, -1) if self.num_codebooks > 1 else codes.unsqueeze(-1)
-        vectors = self._gather(last, self.codebook.dtype)
+        vectors = self._gather(last)
         return vectors.flatten(-2).movedim(-1, 1)
 
     def _rows(self, z_e: Tensor) -> Tensor:
         """(B, C * D, *spatial) -> (B, *spatial, C * D) -> (N, C, D): a row for each position."""
-        dtype = torch.promote_types(self.codebook.dtype, torch.float32)
-        last = z_e.to(dtype).movedim(1, -1)
+        last = z_e.to(self.codebook.dtype).movedim(1, -1)
         return last.reshape(-1, self.num_codebooks, self.code_dim)
 
     def _nearest(self, rows: Tensor) -> Tensor:
         """(N, C, D) -> codes (N, C)."""
-        books = self.codebook.detach().to(rows.dtype).view(-1, self.num_codes, self.code_dim)
+        books = self.codebook.detach().view(-1, self.num_codes, self.code_dim)
         return torch.stack([nearest_codes(rows[:, c], book) for c, book in enumerate(books)], 1)
 
-    def _gather(self, codes: Tensor, dtype: torch.dtype) -> Tensor:
+    def _gather(self, codes: Tensor) -> Tensor:
         """(..., C) -> (..., C, D), by one lookup in the codebooks laid end to end."""
         starts = torch.arange(self.num_codebooks, device=codes.device) * self.num_codes
-        return F.embedding(codes + starts, self.codebook.to(dtype).view(-1, self.code_dim))
+        return F.embedding(codes + starts, self.codebook.view(-1, self.code_dim))
 
     def _as_grid(self, codes: Tensor, z_e: Tensor) -> Tensor:
         """(N, C) -> (B, *spatial), or (B, C, *spatial) with several codebooks."""

@@ -87,6 +87,16 @@ def test_bound_is_reconstruction_from_the_bins_plus_the_prior(model):
     )
 
 
+def test_bins_keep_their_edges_in_bfloat16(model):
+    edges, values = model.edges.clone(), model.values.clone()
+    x = to_float(images())
+    shown = model.decode(model.encode(x))
+    model.bfloat16()
+    assert torch.equal(model.edges, edges)
+    assert torch.equal(model.values, values)
+    assert torch.allclose(model.decode(model.encode(x)), shown, atol=0.05)
+
+
 def test_training_knows_nothing_of_the_bins(model):
     x = to_float(images())
     out = model(x)

@@ -93,6 +93,20 @@ def test_annealing_counts_training_steps_alone():
     assert out.loss.item() * 42 == pytest.approx((out.nats + out.kl).item(), rel=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["pixelvae", "pixelvqvae"])
+def test_models_of_maps_in_bfloat16(kind):
+    exact, model, x = make(kind), make(kind).bfloat16(), maps()
+    assert model(x).loss.item() == pytest.approx(exact(x).loss.item(), rel=0.05)
+    assert torch.isfinite(model.decoder(x, model.infer(x).z)).all()
+
+
+def test_annealing_counts_on_in_bfloat16():
+    model = make("pixelvae", warmup_steps=300).bfloat16()
+    model.steps.fill_(256.0)
+    model(maps())
+    assert model.steps == 257, "where 256 + 1 is 256 the warm-up never ends"
+
+
 def test_annealing_goes_on_after_a_checkpoint(tmp_path):
     model = make("pixelvae", warmup_steps=4).train()
     model(maps())

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vqvae_lite.checks import check_codes, check_images, check_positive_int
 from vqvae_lite.images import exact_uint8, to_float
 from vqvae_lite.likelihoods import Bound, get_likelihood, negative_log_likelihood
+from vqvae_lite.modules import FullPrecision
 from vqvae_lite.networks import Decoder, Encoder
 
 
@@ -55,7 +56,7 @@ class AutoencoderOutput(NamedTuple):
     loss: Tensor
 
 
-class Autoencoder(nn.Module):
+class Autoencoder(FullPrecision):
     """The encoder and decoder of `VQVAE` with nothing between them; bins come later.
 
     Args:

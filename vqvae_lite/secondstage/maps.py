@@ -125,6 +125,7 @@ class MapDecoder(nn.Module):
         `sample(decoder.pixelcnn, (rows, columns), condition=...)` draws maps that go with it.
         """
         rows, columns = self.config.rows, self.config.columns
+        z = z.to(self.spread.weight.dtype)
         x = self.spread(z.flatten(1)).unflatten(1, (-1, *quarter(self.config)))
         x = F.relu(self.residual(x))
         sizes = [((rows + 1) // 2, (columns + 1) // 2), (rows, columns)]

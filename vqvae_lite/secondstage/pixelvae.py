@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vqvae_lite.baselines.vae import kl_of_each, shift_noise, split_posterior
 from vqvae_lite.checks import check_positive_int
+from vqvae_lite.modules import FullPrecision
 from vqvae_lite.secondstage.maps import Latents, MapConfig, MapDecoder, MapEncoder
 
 
@@ -48,7 +49,7 @@ class PixelVAEOutput(NamedTuple):
     loss: Tensor
 
 
-class PixelVAE(nn.Module):
+class PixelVAE(FullPrecision):
     """Gaussian latents, and a decoder that could do without them.
 
     Args:
