@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from vqvae_lite.checks import check_images, check_positive_int
 from vqvae_lite.images import exact_uint8, to_float
 from vqvae_lite.likelihoods import Bound, get_likelihood, negative_log_likelihood
+from vqvae_lite.modules import evaluating
 from vqvae_lite.networks import Decoder, Encoder
 from vqvae_lite.quantizer import VectorQuantizer
 
@@ -142,7 +143,7 @@ class VQVAE(nn.Module):
 
     @torch.no_grad()
     def encode(self, x: Tensor) -> Tensor:
-        """The codes of images, in training mode too without a change to the codebook.
+        """The codes of images, in eval mode whatever mode the model is in: nothing is changed.
 
         Args:
             x: as for `forward`.
@@ -151,11 +152,12 @@ class VQVAE(nn.Module):
             int64, (B, h, w), or (B, num_codebooks, h, w) with several codebooks.
         """
         check_images(x, self.config.in_channels, self.config.num_halvings)
-        return self.quantizer.encode(self.encoder(x))
+        with evaluating(self):
+            return self.quantizer.encode(self.encoder(x))
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
-        """Images from codes: float (B, C, H, W), around [-1, 1] and not clamped.
+        """Images from codes: float (B, C, H, W), around [-1, 1] and not clamped; in eval mode.
 
         With a likelihood they are its mean.
 
@@ -168,12 +170,15 @@ class VQVAE(nn.Module):
         rank = 3 if self.config.num_codebooks == 1 else 4
         if codes.ndim != rank:
             raise ValueError(f"codes must have {rank} dimensions, got shape {tuple(codes.shape)}")
-        decoded = self.decoder(self.quantizer.lookup(codes))
+        with evaluating(self):
+            decoded = self.decoder(self.quantizer.lookup(codes))
         return self.likelihood(decoded).mean() if self.likelihood else decoded
 
     @torch.no_grad()
     def bound(self, images: Tensor, prior: Callable[[Tensor], Tensor] | None = None) -> Bound:
         """What an image costs: log p(x) >= log p(x | z_q(x)) + log p(z_q(x)) (section 3.2).
+
+        In eval mode, whatever mode the model is in.
 
         Args:
             images: uint8 (B, C, H, W).
@@ -191,7 +196,8 @@ class VQVAE(nn.Module):
             )
         x = to_float(images)
         codes = self.encode(x)
-        parameters = self.decoder(self.quantizer.lookup(codes))
+        with evaluating(self):
+            parameters = self.decoder(self.quantizer.lookup(codes))
         if prior is None:
             uniform = codes[0].numel() * math.log(self.config.num_codes)
             cost = torch.full((len(x),), uniform, dtype=torch.float64, device=x.device)

@@ -37,13 +37,19 @@ class FullPrecision(nn.Module):
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """A model in eval mode for a while, and then back in the mode that it was in."""
-    was_training = model.training
+    """A model in eval mode for a while; then each of its modules is in its own mode again.
+
+    Whatever measures, encodes, decodes or samples with a model does it here, so that it neither
+    asks for a mode nor leaves another one behind.
+    """
+    modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
         yield
     finally:
-        model.train(was_training)
+        # One by one: `model.train()` would wake what is frozen inside it.
+        for module, training in modes:
+            module.training = training
 
 
 def device_of(model: nn.Module) -> torch.device:

@@ -14,7 +14,7 @@ from torch import Tensor
 from vqvae_lite.checks import check_codes, check_images, check_positive_int
 from vqvae_lite.images import exact_uint8, to_float
 from vqvae_lite.likelihoods import Bound, get_likelihood, negative_log_likelihood
-from vqvae_lite.modules import FullPrecision
+from vqvae_lite.modules import FullPrecision, evaluating
 from vqvae_lite.networks import Decoder, Encoder
 
 
@@ -143,7 +143,8 @@ class Autoencoder(FullPrecision):
             ValueError: there are no bins yet.
         """
         self._check_bins()
-        latents = self.latents(x)
+        with evaluating(self):
+            latents = self.latents(x)
         rows = latents.transpose(0, 1)
         codes = torch.searchsorted(self.edges, rows.flatten(1).contiguous(), right=True)
         codes = codes.view(rows.shape).transpose(0, 1)
@@ -156,7 +157,8 @@ class Autoencoder(FullPrecision):
         Raises:
             TypeError, ValueError: for codes of another dtype, shape or range, or without bins.
         """
-        return self.likelihood(self.decoder(self.lookup(codes))).mean()
+        with evaluating(self):
+            return self.likelihood(self.decoder(self.lookup(codes))).mean()
 
     def lookup(self, codes: Tensor) -> Tensor:
         """The values of the bins, float32 (B, num_codebooks, h, w); raises as `decode`."""
@@ -180,7 +182,8 @@ class Autoencoder(FullPrecision):
             TypeError, ValueError: the images are not uint8 of a fitting size, or without bins.
         """
         codes = self.encode(to_float(images))
-        parameters = self.decoder(self.lookup(codes))
+        with evaluating(self):
+            parameters = self.decoder(self.lookup(codes))
         reconstruction = negative_log_likelihood(self.likelihood, parameters, images)
         return Bound(reconstruction, -prior(codes).double())
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from vqvae_lite.checks import check_images, check_positive_int
 from vqvae_lite.images import exact_uint8, to_float
 from vqvae_lite.likelihoods import Bound, get_likelihood, negative_log_likelihood
+from vqvae_lite.modules import evaluating
 from vqvae_lite.networks import Decoder, Encoder, map_size
 
 
@@ -138,15 +139,16 @@ class VAE(nn.Module):
         Raises:
             TypeError, ValueError: the images are not uint8 of a fitting size.
         """
-        mean, log_variance = self.posterior(to_float(images))
-        nats, log_ratio = [], []
-        for index in range(noise.shape[1]):
-            epsilon = noise[:, index]
-            z = shift_noise(mean, log_variance, epsilon)
-            nats.append(negative_log_likelihood(self.likelihood, self.decoder(z), images))
-            # log p(z) - log q(z | x): the constants of the two normal densities cancel.
-            ratio = 0.5 * (epsilon.square() + log_variance - z.square())
-            log_ratio.append(ratio.flatten(1).sum(1, dtype=torch.float64))
+        with evaluating(self):
+            mean, log_variance = self.posterior(to_float(images))
+            nats, log_ratio = [], []
+            for index in range(noise.shape[1]):
+                epsilon = noise[:, index]
+                z = shift_noise(mean, log_variance, epsilon)
+                nats.append(negative_log_likelihood(self.likelihood, self.decoder(z), images))
+                # log p(z) - log q(z | x): the constants of the two normal densities cancel.
+                ratio = 0.5 * (epsilon.square() + log_variance - z.square())
+                log_ratio.append(ratio.flatten(1).sum(1, dtype=torch.float64))
         nats = torch.stack(nats)
         log_weights = torch.stack(log_ratio) - nats
         importance = math.log(len(nats)) - log_weights.logsumexp(0)
@@ -155,7 +157,8 @@ class VAE(nn.Module):
     @torch.no_grad()
     def decode(self, z: Tensor) -> Tensor:
         """The likelihood's mean, (B, C, H, W) in [-1, 1], for latents (B, latents, h, w)."""
-        return self.likelihood(self.decoder(z)).mean()
+        with evaluating(self):
+            return self.likelihood(self.decoder(z)).mean()
 
 
 def split_posterior(parameters: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 from vqvae_lite.checks import check_images, check_positive_int
 from vqvae_lite.images import exact_uint8, to_float
 from vqvae_lite.likelihoods import Bound, get_likelihood, negative_log_likelihood
+from vqvae_lite.modules import evaluating
 from vqvae_lite.networks import Decoder, Encoder, map_size
 
 # Samples with less than this share of the weight change no float32 sum: they need no gradient.
@@ -212,14 +213,15 @@ class VIMCO(nn.Module):
         Raises:
             TypeError, ValueError: the images are not uint8 of a fitting size.
         """
-        log_q = self.posterior(to_float(images))
-        codes = sample_codes(log_q, noise)
-        nats = torch.stack(
-            [
-                negative_log_likelihood(self.likelihood, self.parameters_of(part), images)
-                for part in codes.unbind(1)
-            ]
-        )
+        with evaluating(self):
+            log_q = self.posterior(to_float(images))
+            codes = sample_codes(log_q, noise)
+            nats = torch.stack(
+                [
+                    negative_log_likelihood(self.likelihood, self.parameters_of(part), images)
+                    for part in codes.unbind(1)
+                ]
+            )
         log_q = log_q.double()
         log_weights = uniform_log_prob(log_q) - _log_q_of(codes, log_q).T - nats
         importance = math.log(len(nats)) - log_weights.logsumexp(0)

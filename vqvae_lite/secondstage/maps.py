@@ -135,7 +135,7 @@ class MapDecoder(nn.Module):
 
     def forward(self, maps: Tensor, z: Tensor) -> Tensor:
         """Log p(map | latents) in nats, (B,), for integer maps and latents of as many."""
-        return self.pixelcnn.log_prob(maps, condition=self.condition(z))
+        return self.pixelcnn(maps, condition=self.condition(z)).log_prob
 
 
 def quarter(config: MapConfig) -> tuple[int, int]:

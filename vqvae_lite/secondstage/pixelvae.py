@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vqvae_lite.baselines.vae import kl_of_each, shift_noise, split_posterior
 from vqvae_lite.checks import check_positive_int
-from vqvae_lite.modules import FullPrecision
+from vqvae_lite.modules import FullPrecision, evaluating
 from vqvae_lite.secondstage.maps import Latents, MapConfig, MapDecoder, MapEncoder
 
 
@@ -108,7 +108,7 @@ class PixelVAE(FullPrecision):
 
     @torch.no_grad()
     def infer(self, maps: Tensor, generator: torch.Generator | None = None) -> Latents:
-        """A draw from the posterior, (B, num_latents, 1), and the KL divergence.
+        """A draw from the posterior, (B, num_latents, 1), and the KL divergence; in eval mode.
 
         Args:
             maps: as for `posterior`.
@@ -117,7 +117,8 @@ class PixelVAE(FullPrecision):
         Raises:
             TypeError, ValueError: as `posterior`.
         """
-        mean, log_variance = self.posterior(maps)
+        with evaluating(self):
+            mean, log_variance = self.posterior(maps)
         noise = torch.randn(mean.shape, generator=generator).to(mean)
         z = shift_noise(mean, log_variance, noise)
         return Latents(z[..., None], kl_of_each(mean, log_variance).sum(1))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from vqvae_lite.checks import check_codes, check_positive_int
+from vqvae_lite.modules import evaluating
 from vqvae_lite.quantizer import VectorQuantizer
 from vqvae_lite.secondstage.maps import Latents, MapConfig, MapDecoder, MapEncoder
 
@@ -107,12 +108,13 @@ class PixelVQVAE(nn.Module):
 
     @torch.no_grad()
     def encode(self, maps: Tensor) -> Tensor:
-        """The codes of maps, int64 (B, num_codebooks), without a change to the codebooks.
+        """The codes of maps, int64 (B, num_codebooks), in eval mode: nothing is changed.
 
         Raises:
             TypeError, ValueError: as `forward`.
         """
-        return self.quantizer.encode(self.encoder(maps)[..., None]).flatten(1)
+        with evaluating(self):
+            return self.quantizer.encode(self.encoder(maps)[..., None]).flatten(1)
 
     @torch.no_grad()
     def lookup(self, codes: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vqvae_lite.modules import device_of
+from vqvae_lite.modules import device_of, evaluating
 from vqvae_lite.secondstage.pixelvae import PixelVAE
 from vqvae_lite.secondstage.pixelvqvae import PixelVQVAE
 
@@ -56,7 +56,7 @@ def measure_latent_use(
     Each map is measured with its own latents once, and gives them away once.
 
     Args:
-        model: on any device, in eval mode.
+        model: on any device; measured in eval mode and given back in the mode it was in.
         maps: integers (N, rows, columns), at least 2 of them.
         seed: of who gets whose latents, and of what a VAE draws.
         batch_size: how many maps at a time.
@@ -102,8 +102,6 @@ def share_in_use(rises: Tensor) -> float:
 def _swap(model: PixelVAE | PixelVQVAE, maps: Tensor, seed: int, batch_size: int) -> Swap:
     if len(maps) < 2:
         raise ValueError(f"a swap needs at least 2 maps, got {len(maps)}")
-    if model.training:
-        raise ValueError("model must be in eval mode: call model.eval()")
     generator = torch.Generator().manual_seed(seed)
     maps = maps[torch.randperm(len(maps), generator=generator)]
     maps = maps.to(device_of(model))
@@ -114,4 +112,6 @@ def _swap(model: PixelVAE | PixelVQVAE, maps: Tensor, seed: int, batch_size: int
 
 def _mean_nats(model: PixelVAE | PixelVQVAE, maps: Tensor, z: Tensor, batch_size: int) -> float:
     pairs = zip(maps.split(batch_size), z.split(batch_size), strict=True)
-    return torch.cat([-model.decoder(batch, some).double() for batch, some in pairs]).mean().item()
+    with evaluating(model):
+        nats = torch.cat([-model.decoder(batch, some).double() for batch, some in pairs])
+    return nats.mean().item()

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqvae_lite.checks import check_label, check_positive_int
+from vqvae_lite.modules import evaluating
 from vqvae_lite.quantizer import VectorQuantizer
 from vqvae_lite.sound.measures import BANDS, FRAME_HOP, mfcc
 from vqvae_lite.sound.model import SoundOutput
@@ -182,12 +183,14 @@ class CepstralVQVAE(nn.Module):
 
     @torch.no_grad()
     def encode(self, frames: Tensor) -> Tensor:
-        """The codes of sound, int64 (B, T / config.frames), without a change to the codebook.
+        """The codes of sound, int64 (B, T / config.frames), in eval mode: nothing is changed.
 
         Args:
             frames: as for `forward`.
         """
-        return self.quantizer.encode(self._encode(self._check(frames)))
+        cepstra = self._check(frames)
+        with evaluating(self):
+            return self.quantizer.encode(self._encode(cepstra))
 
     def _check(self, frames: Tensor) -> Tensor:
         """Frames in the model's units, (B, P, T), once they are found to fit."""

@@ -26,10 +26,10 @@ def whole_hops(wave: Tensor, hop: int) -> Tensor:
 
 
 def encode_wave(model: SoundVQVAE, wave: Tensor) -> Tensor:
-    """The codes of one wave, by the model as it is: int64 (ceil(T / hop),) on the CPU.
+    """The codes of one wave, by the model in eval mode: int64 (ceil(T / hop),) on the CPU.
 
     Args:
-        model: in eval mode, on any device.
+        model: on any device; given back in the mode it was in.
         wave: floating point (T,) in [-1, 1], at the rate that the model was trained at.
     """
     levels = whole_hops(wave, model.config.hop).to(device_of(model))
@@ -52,7 +52,7 @@ def decode_waves(
     what this adds is cut away. So a wave follows from the seed and all of the rows together.
 
     Args:
-        model: in eval mode, on any device.
+        model: on any device; it draws in eval mode and is given back in the mode it was in.
         codes: integers in [0, K), (n,) each.
         speakers: of each row, in [0, num_speakers).
         temperature: see `SoundVQVAE.decode`.

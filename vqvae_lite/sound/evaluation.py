@@ -9,7 +9,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from vqvae_lite.metrics import CodeUsage, compressed_bits
-from vqvae_lite.modules import device_of
+from vqvae_lite.modules import device_of, evaluating
 from vqvae_lite.priors.wavenet import WaveNet
 from vqvae_lite.sound.coding import whole_hops
 from vqvae_lite.sound.model import SoundVQVAE
@@ -44,7 +44,7 @@ def evaluate_sound(
     """Measures each utterance by itself.
 
     Args:
-        model: in eval mode, on any device.
+        model: on any device; measured in eval mode and given back in the mode it was in.
         waves: floating point (T,) in [-1, 1] each.
         speakers: of each, in [0, num_speakers).
         rate: samples a second.
@@ -62,7 +62,8 @@ def evaluate_sound(
         tqdm(waves, unit="utterance", disable=not progress), speakers, strict=True
     ):
         levels = whole_hops(wave, model.config.hop)[None].to(device)
-        out = model(levels, torch.tensor([speaker], device=device))
+        with evaluating(model):
+            out = model(levels, torch.tensor([speaker], device=device))
         usage.update(out.codes)
         nats += out.reconstruction_loss.item() * levels.numel()
         samples += levels.numel()
@@ -82,7 +83,7 @@ def nats_per_sound_code(
     """What a code costs under a prior, the mean over all codes; log K under the uniform one.
 
     Args:
-        prior: in eval mode, on any device.
+        prior: on any device; measured in eval mode and given back in the mode it was in.
         codes: int64 (n,) of each utterance.
         speakers: of each, where the prior has classes.
 
@@ -97,5 +98,6 @@ def nats_per_sound_code(
         label = None
         if prior.config.num_classes is not None:
             label = torch.tensor([speakers[index]], device=device)
-        total -= prior(row[None].to(device), label).log_prob.item()
+        with evaluating(prior):
+            total -= prior(row[None].to(device), label).log_prob.item()
     return total / sum(len(row) for row in codes)

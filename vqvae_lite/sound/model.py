@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqvae_lite.checks import check_codes, check_positive_int
+from vqvae_lite.modules import evaluating
 from vqvae_lite.priors.wavenet import WaveNet, WaveNetConfig
 from vqvae_lite.quantizer import VectorQuantizer
 from vqvae_lite.sound.mulaw import to_companded
@@ -214,12 +215,14 @@ class SoundVQVAE(nn.Module):
 
     @torch.no_grad()
     def encode(self, levels: Tensor) -> Tensor:
-        """The codes of sound, int64 (B, T / hop), without a change to the codebook.
+        """The codes of sound, int64 (B, T / hop), in eval mode: nothing is changed.
 
         Args:
             levels: as for `forward`.
         """
-        return self.quantizer.encode(self.encoder(self._check(levels)))
+        x = self._check(levels)
+        with evaluating(self):
+            return self.quantizer.encode(self.encoder(x))
 
     @torch.no_grad()
     def decode(
@@ -231,7 +234,7 @@ class SoundVQVAE(nn.Module):
         seed: int | None = None,
         progress: bool = True,
     ) -> Tensor:
-        """Draws sound for codes: uint8 levels (B, hop * n).
+        """Draws sound for codes, in eval mode: uint8 levels (B, hop * n).
 
         Another speaker than the one who was encoded converts the voice.
 
@@ -249,15 +252,16 @@ class SoundVQVAE(nn.Module):
         if codes.ndim != 2 or not codes.numel():
             shape = tuple(codes.shape)
             raise ValueError(f"codes must have the shape (B, n) and not be empty, got {shape}")
-        levels = self.decoder.sample(
-            codes.shape[1] * self.config.hop,
-            batch=len(codes),
-            temperature=temperature,
-            seed=seed,
-            label=speaker,
-            condition=self.context(self.quantizer.lookup(codes)),
-            progress=progress,
-        )
+        with evaluating(self):
+            levels = self.decoder.sample(
+                codes.shape[1] * self.config.hop,
+                batch=len(codes),
+                temperature=temperature,
+                seed=seed,
+                label=speaker,
+                condition=self.context(self.quantizer.lookup(codes)),
+                progress=progress,
+            )
         return levels.to(torch.uint8)
 
     def _check(self, levels: Tensor) -> Tensor:

@@ -121,7 +121,7 @@ def compare_ahead(model: VQVAE, imagined: Tensor, true: Tensor, frames: Tensor) 
     """Imagined codes beside the true ones, and their pictures beside the true pictures.
 
     Args:
-        model: whose codes they are, in eval mode.
+        model: whose codes they are; it decodes in eval mode.
         imagined: int64 (B, N, h, w).
         true: int64 (B, N, h, w).
         frames: uint8 (B, N, 3, H, W), the true frames.
