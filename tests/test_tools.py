@@ -2,12 +2,15 @@
 
 import importlib.util
 import json
+import os
+import re
 import subprocess
 import sys
 
 import nbformat
 import pytest
 
+import cell_limits
 import environment
 import notebook_file
 import notebooks
@@ -54,6 +57,54 @@ def test_run_stores_outputs_and_nothing_of_the_machine(stored):
     assert set(stored_notebook["metadata"]) == {"kernelspec", "language_info"}
     notebooks.run(path, seconds=60)
     assert path.read_bytes() == first
+
+
+@pytest.mark.usefixtures("no_bootstrap")
+def test_run_stores_what_each_cell_took(stored):
+    path = stored("import time\ntime.sleep(1.2)", "1")
+    notebooks.run(path, seconds=60)
+    took = [cell_limits.stored_seconds(cell) for cell in nbformat.read(path, 4).cells]
+    assert took[0] is None, "a heading"
+    assert all(isinstance(seconds, int) for seconds in took[1:])
+    assert took[2] >= 2
+
+
+@pytest.mark.parametrize(
+    ("old", "took", "new"),
+    [(None, 0.2, 1), (1, 4, 1), (10, 5.1, 10), (20, 7, 7), (20, 40, 20), (20, 40.1, 41)],
+)
+def test_stored_seconds_stay_while_they_are_about_right(old, took, new):
+    cell = v4.new_code_cell("1", metadata={} if old is None else {"vqvae": {"seconds": old}})
+    notebooks.note_seconds(cell, took)
+    assert cell.metadata["vqvae"] == {"seconds": new}
+
+
+def test_a_cell_may_take_many_times_what_it_took():
+    assert cell_limits.limit_of(1) == 120
+    assert cell_limits.limit_of(60) == 1200
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(1, "its limit is 2 s (1 s when it was stored)"), (None, "its limit is 3 s (no stored time)")],
+)
+def test_a_cell_beyond_its_limit_is_named(tmp_path, seconds, told):
+    slow = v4.new_code_cell("import time\ntime.sleep(60)")
+    if seconds:
+        slow.metadata["vqvae"] = {"seconds": seconds}
+    cells = [v4.new_code_cell("1"), slow]
+    nbformat.write(v4.new_notebook(cells=cells), tmp_path / "chapter.ipynb")
+    (tmp_path / "in_a_hurry.py").write_text(
+        "import cell_limits\ncell_limits.TIMES, cell_limits.FLOOR = 2, 0\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "cell_limits", "-p", "in_a_hurry", "-q"]
+    command += ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=3", "chapter.ipynb"]
+    tools = str(notebook_file.ROOT / "tools")
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([tools, str(tmp_path)])}
+    result = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True)
+    assert "1 failed, 1 passed" in result.stdout, result.stdout + result.stderr
+    assert re.search(r"chapter.ipynb, cell 1: stopped after \d+ s", result.stdout)
+    assert told in result.stdout
 
 
 @pytest.mark.usefixtures("no_bootstrap")

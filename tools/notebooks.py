@@ -6,13 +6,15 @@
 A notebook is written only when all its cells ran: after an error, with something on stderr that is
 no progress bar, or with a widget or progress bar in a cell whose output the tests compare, the old
 file stays and the exit status is 1. Stored are the outputs, never
-widgets, times, versions of Python or random cell ids, so that a second run on the same machine
-changes nothing but what a cell computes.
+widgets, versions of Python or random cell ids, so that a second run on the same machine changes
+nothing but what a cell computes. Each cell keeps the whole seconds that it took, from which the
+tests know how long it may take (cell_limits.py); they stay while a new run gives about that limit.
 """
 
 import argparse
 import base64
 import io
+import math
 import re
 import sys
 import time
@@ -24,7 +26,9 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from PIL import Image
 
 import notebook_file
+from cell_limits import limit_of, stored_seconds
 
+KEPT = ("tags", "mystnb", "vqvae")  # metadata of a cell
 IGNORED = "nbval-ignore-output"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -40,6 +44,7 @@ def run(path: Path, seconds: float) -> float:
     """Executes one notebook and stores it; returns the minutes it took."""
     notebook = nbformat.read(path, as_version=4)
     notebook_file.put(notebook, notebook_file.source())
+    started, seconds_of = {}, {}
     start = time.perf_counter()
     client = NotebookClient(
         notebook,
@@ -49,6 +54,10 @@ def run(path: Path, seconds: float) -> float:
         store_widget_state=False,
         coalesce_streams=True,
         resources={"metadata": {"path": str(path.parent)}},
+        on_cell_execute=lambda cell_index, **_: started.update({cell_index: time.perf_counter()}),
+        on_cell_executed=lambda cell_index, **_: seconds_of.update(
+            {cell_index: time.perf_counter() - started[cell_index]}
+        ),
     )
     try:
         client.execute()
@@ -59,9 +68,18 @@ def run(path: Path, seconds: float) -> float:
     except CellExecutionError as error:
         raise NotStoredError(f"a cell failed\n{error}") from None
     minutes = (time.perf_counter() - start) / 60
+    for index, took in seconds_of.items():
+        note_seconds(notebook.cells[index], took)
     clean(notebook)
     notebook_file.write(notebook, path)
     return minutes
+
+
+def note_seconds(cell: nbformat.NotebookNode, took: float) -> None:
+    """Stores what a cell took, rounded up, unless what is stored gives about the same limit."""
+    old, new = stored_seconds(cell), math.ceil(took)
+    if old is None or not limit_of(old) / 2 <= limit_of(new) <= 2 * limit_of(old):
+        cell.metadata["vqvae"] = {"seconds": new}
 
 
 def clean(notebook: nbformat.NotebookNode) -> None:
@@ -70,7 +88,7 @@ def clean(notebook: nbformat.NotebookNode) -> None:
     notebook.nbformat_minor = 5
     notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
     for cell in notebook.cells:
-        cell.metadata = {k: v for k, v in cell.metadata.items() if k in ("tags", "mystnb")}
+        cell.metadata = {k: v for k, v in cell.metadata.items() if k in KEPT}
         cell.pop("attachments", None)
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if keep(output, cell)]

@@ -1,8 +1,9 @@
 """Runs every check of the project: `make test`. The exit status is 1 if any of them failed.
 
 The notebooks run beside the tests, each in a process of its own (nbval): all stored text must come
-out again, but that of cells tagged `nbval-ignore-output`. REQUIRE_BROWSER=1 makes a missing browser
-a failure; without it the browser's tests are skipped and say so.
+out again, but that of cells tagged `nbval-ignore-output`. A cell may run for 20 times what it took
+when it was stored (cell_limits.py), or 600 s where that is not known. REQUIRE_BROWSER=1 makes a
+missing browser a failure; without it the browser's tests are skipped and say so.
 """
 
 import os
