@@ -11,6 +11,11 @@ import pytest
 
 import vqvae_lite
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # pytest brings it there
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -19,13 +24,33 @@ def requirements(text):
     return {line for line in lines if line and not line.startswith("-")}
 
 
+def project():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+BASE = {"torch", "numpy", "pillow", "safetensors", "tqdm"}
+EXTRAS = {
+    "sound": {"soundfile", "soxr", "praatio"},
+    "figures": {"matplotlib"},
+    "cifar10": {"torchvision"},
+}
+
+
 def test_package_needs_what_the_book_needs():
-    """The dependencies in pyproject.toml are lines of requirements.txt."""
-    project = (ROOT / "pyproject.toml").read_text()
-    block = re.search(r"(?ms)^dependencies = \[(.*?)\]", project)[1]
-    needs = set(re.findall(r'"([^"]+)"', block))
-    assert len(needs) == 10
+    """What pyproject.toml asks for, with all extras, are lines of requirements.txt."""
+    extras = dict(project()["optional-dependencies"])
+    assert extras.pop("all") == [f"vqvae-lite[{','.join(extras)}]"]
+    groups = {"base": project()["dependencies"], **extras}
+    names = {key: {re.match(r"[\w-]+", line)[0] for line in group} for key, group in groups.items()}
+    assert names == {"base": BASE, **EXTRAS}
+    needs = {line for group in groups.values() for line in group}
     assert needs <= requirements((ROOT / "requirements.txt").read_text())
+
+
+def test_version_is_the_same_everywhere():
+    citation = (ROOT / "CITATION.cff").read_text()
+    assert project()["version"] == vqvae_lite.__version__
+    assert re.search(r"(?m)^version: (.*)$", citation)[1] == vqvae_lite.__version__
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
@@ -227,6 +252,45 @@ def test_importing_the_package_changes_nothing():
         "assert settings() == before\n"
         "assert not {'torchvision', 'soundfile', 'soxr', 'praatio'} & set(sys.modules)\n"
     )
+
+
+def without(modules, script):
+    """What a script prints in a fresh process in which some modules are not installed."""
+    return run_python(
+        "import sys\n"
+        "class Absent:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name.partition('.')[0] in {set(modules)}:\n"
+        "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
+        "sys.meta_path.insert(0, Absent())\n" + script
+    )
+
+
+NEEDS = {  # what cannot be done without a module
+    "soundfile": "from vqvae_lite.sound.files import read_sound as do; do('{file}')",
+    "soxr": "import torch; from vqvae_lite.sound.files import resample as do; "
+    "do(torch.zeros(9), 8000, 16000)",
+    "praatio": "from vqvae_lite.sound.files import read_textgrid as do; do('{file}')",
+    "matplotlib": "import vqvae_lite.figures.plots",
+    "torchvision": "from vqvae_lite.images import load_cifar10 as do; do('test')",
+}
+
+
+@pytest.mark.parametrize(
+    ("extra", "module"), [(extra, name) for extra in EXTRAS for name in sorted(EXTRAS[extra])]
+)
+def test_a_missing_extra_is_named_with_the_command_that_brings_it(tmp_path, extra, module):
+    file = tmp_path / "a"
+    file.touch()
+    script = NEEDS[module].format(file=file)
+    told = without([module], f"try:\n    {script}\nexcept ImportError as error:\n    print(error)")
+    assert told == f"{module} is not installed: pip install 'vqvae-lite[{extra}]'\n"
+
+
+def test_the_base_does_without_the_extras():
+    """The command line and every module but those of the figures."""
+    names = [name for name, _ in modules() if ".figures" not in name and "__main__" not in name]
+    without(set().union(*EXTRAS.values()), "\n".join(f"import {name}" for name in names))
 
 
 def test_the_quantizer_comes_without_the_rest():

@@ -173,7 +173,7 @@ def test_first_cell_fetches_the_book_where_it_is_not(first_cell, tmp_path):
 def test_first_cell_installs_only_where_something_is_missing(first_cell, capsys):
     root = notebook_file.ROOT
     (command,) = first_cell(root / "book", absent=("safetensors",))
-    assert command[1:] == ["-m", "pip", "install", "--quiet", str(root), "ipywidgets"]
+    assert command[1:] == ["-m", "pip", "install", "--quiet", f"{root}[all]", "ipywidgets"]
     assert "safetensors" in capsys.readouterr().out
 
 

@@ -21,4 +21,4 @@ missing = [name for name in needs if importlib.util.find_spec(name) is None]
 if missing:
     print("Installing what is missing:", *missing)
     pip = (sys.executable, "-m", "pip", "install", "--quiet")
-    subprocess.run([*pip, str(checkout), "ipywidgets"], check=True)
+    subprocess.run([*pip, f"{checkout}[all]", "ipywidgets"], check=True)
