@@ -24,8 +24,8 @@ def requirements(text):
     return {line for line in lines if line and not line.startswith("-")}
 
 
-def project():
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+def pyproject():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 BASE = {"torch", "numpy", "pillow", "safetensors", "tqdm"}
@@ -38,9 +38,10 @@ EXTRAS = {
 
 def test_package_needs_what_the_book_needs():
     """What pyproject.toml asks for, with all extras, are lines of requirements.txt."""
-    extras = dict(project()["optional-dependencies"])
+    project = pyproject()["project"]
+    extras = dict(project["optional-dependencies"])
     assert extras.pop("all") == [f"vqvae-lite[{','.join(extras)}]"]
-    groups = {"base": project()["dependencies"], **extras}
+    groups = {"base": project["dependencies"], **extras}
     names = {key: {re.match(r"[\w-]+", line)[0] for line in group} for key, group in groups.items()}
     assert names == {"base": BASE, **EXTRAS}
     needs = {line for group in groups.values() for line in group}
@@ -49,7 +50,7 @@ def test_package_needs_what_the_book_needs():
 
 def test_version_is_the_same_everywhere():
     citation = (ROOT / "CITATION.cff").read_text()
-    assert project()["version"] == vqvae_lite.__version__
+    assert pyproject()["project"]["version"] == vqvae_lite.__version__
     assert re.search(r"(?m)^version: (.*)$", citation)[1] == vqvae_lite.__version__
 
 
@@ -75,13 +76,16 @@ def test_old_python_is_told_so(tmp_path):
     assert "3.10 to 3.13 expected" in result.stdout
 
 
-def test_scripts_of_the_figures_are_installed_too():
-    """The patterns of package-data cover every file beside the modules."""
-    project = (ROOT / "pyproject.toml").read_text()
-    listed = set(re.search(r'(?m)^"vqvae_lite\.figures\.web" = \[(.*)\]', project)[1].split(", "))
-    files = [path for path in (ROOT / "vqvae_lite" / "figures" / "web").iterdir() if path.is_file()]
-    assert files
-    assert {f'"*{path.suffix}"' for path in files} <= listed
+def test_everything_in_the_package_is_installed():
+    """Every folder is among the packages, every file that is no module among the package data."""
+    setuptools = pyproject()["tool"]["setuptools"]
+    files = [path.relative_to(ROOT) for path in (ROOT / "vqvae_lite").rglob("*") if path.is_file()]
+    files = [path for path in files if path.suffix != ".pyc"]
+    assert Path("vqvae_lite/py.typed") in files
+    assert {".".join(path.parent.parts) for path in files} == set(setuptools["packages"])
+    for path in files:
+        patterns = setuptools["package-data"].get(".".join(path.parent.parts), [])
+        assert path.suffix == ".py" or any(map(path.match, patterns)), path
 
 
 def test_figures_of_the_readme_are_those_of_the_results():
