@@ -265,7 +265,9 @@ def test_compiles_without_a_graph_break(options):
     # The "eager" backend runs the captured graph as it is: what counts here is the capture.
     run = torch.compile(compiled, fullgraph=True, backend="eager")
     for step in range(2):
-        z_e = latents(3, eager.num_codebooks * 4, 5, seed=step).requires_grad_()
+        z_e = latents(3, eager.num_codebooks * 4, 8, seed=step)
+        z_e[..., :4] = 1.5  # equal vectors, of which only one may become a code
+        z_e.requires_grad_()
         again = z_e.detach().clone().requires_grad_()
         a, b = eager(z_e), run(again)
         assert torch.equal(a.codes, b.codes)

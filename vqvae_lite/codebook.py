@@ -10,6 +10,12 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+# For `row_keys`: an odd number whose bits are mixed well (from SplitMix64), a key that no row has,
+# and how many numbers fit into a CPU's cache.
+_BASE = 0xBF58476D1CE4E5B9 - 2**64
+_NO_KEY = 2**63 - 1
+_NUMBERS_PER_PART = 2**18
+
 
 def track_use(count: Tensor, codes: Tensor, decay: float) -> Tensor:
     """N_i <- decay N_i + (1 - decay) n_i, in place (equation 6).
@@ -59,31 +65,97 @@ def restart_codes(
 ) -> None:
     """Puts vectors of the batch in the place of unused codes, in place.
 
-    A code is unused where its count is at most `share` of the uniform use N / K. The one that
-    replaces it starts with the uniform use as its count. Where a batch has fewer vectors than
-    there are codes to replace, the others wait for the next batch.
+    A code is unused where its count is at most `share` of the uniform use N / K, or where it is a
+    copy of one before it, which every vector then chooses. The vector that replaces it is equal
+    neither to a code in use nor to another such vector, and starts with the uniform use as its
+    count. Where a batch has fewer different vectors than there are codes to replace, the others
+    wait for the next batch.
 
     Args:
         codebook: (K, D).
         count: (K,).
-        rows: (N, D), the vectors of the batch; of one length on all processes.
+        rows: (N, D), the vectors of the batch, of the codebook's dtype.
         share: in [0, 1).
         passes: a whole number, another one each time, so that other rows are taken.
     """
-    rank, world = _rank_and_world()
-    total = len(rows) * world
+    rank, lengths = _rank_and_lengths(rows)
+    total, before = sum(lengths), sum(lengths[:rank])
     uniform = total / len(codebook)
-    unused = count <= share * uniform
-    turn = unused.cumsum(0) - 1
-    unused &= turn < total
-    # The rows of all processes, one after another, as if they were one batch.
-    row = (turn * _coprime_stride(total) + passes) % total - rank * len(rows)
+    keys = row_keys(codebook)
+    unused = (count <= share * uniform) | ~_is_first(keys)
+    if not torch.compiler.is_compiling() and not unused.any():
+        return
+    # The rows of all processes, one after another, as if they were one batch, in the order in which
+    # they are tried.
+    tried = torch.arange(total, device=rows.device) * _coprime_stride(total) + passes
+    tried %= total
+    new_keys = _join(row_keys(rows), before, total)[tried]
+    fresh = _is_first(new_keys) & ~_is_among(new_keys, keys.where(~unused, _NO_KEY))
+    # The first unused code gets the first fresh row, and so on.
+    place = torch.searchsorted(fresh.cumsum(0), unused.cumsum(0))
+    unused &= place < total
+    row = tried[place.clamp_max(total - 1)] - before
     here = unused & (row >= 0) & (row < len(rows))
-    fresh = rows[row.clamp(0, len(rows) - 1)] * here[:, None]
-    if world > 1:
-        dist.all_reduce(fresh)
-    codebook.copy_(torch.where(unused[:, None], fresh.to(codebook.dtype), codebook))
+    new = rows[row.clamp(0, len(rows) - 1)] * here[:, None]
+    if len(lengths) > 1:
+        dist.all_reduce(new)
+    codebook.copy_(torch.where(unused[:, None], new, codebook))
     count.copy_(torch.where(unused, uniform, count))
+
+
+def row_keys(rows: Tensor) -> Tensor:
+    """A number for each row, int64 (N,): the same for equal rows, and for no others.
+
+    Others would have to meet by chance, one pair in about 2**64.
+
+    Args:
+        rows: float32 or float64, (N, D).
+    """
+    whole, half = (torch.int32, 16) if rows.dtype == torch.float32 else (torch.int64, 32)
+    powers = torch.full((rows.shape[1],), _BASE, device=rows.device).cumprod(0)
+    keys = []
+    for part in rows.split(max(1, _NUMBERS_PER_PART // rows.shape[1])):
+        # To add 0 makes 0 of -0, which is equal to it and has other bits.
+        bits = (part + 0.0).view(whole)
+        # The last bits of short numbers are 0: they take in the first ones.
+        keys.append(((bits ^ (bits >> half)) * powers).sum(1))
+    return torch.cat(keys)
+
+
+def _is_first(keys: Tensor) -> Tensor:
+    """Whether no key before it is the same: bool (N,)."""
+    ordered, places = keys.sort(stable=True)
+    new = torch.ones_like(keys, dtype=torch.bool)
+    new[1:] = ordered[1:] != ordered[:-1]
+    return torch.empty_like(new).scatter_(0, places, new)
+
+
+def _is_among(keys: Tensor, others: Tensor) -> Tensor:
+    """Whether a key is one of the others: bool (N,)."""
+    others = others.sort().values
+    place = torch.searchsorted(others, keys).clamp_max(len(others) - 1)
+    return others[place] == keys
+
+
+def _join(own: Tensor, before: int, total: int) -> Tensor:
+    """The keys of all processes, one after another; `before` of them come before one's own."""
+    if len(own) == total:
+        return own
+    joined = own.new_zeros(total)
+    joined[before : before + len(own)] = own
+    dist.all_reduce(joined)
+    return joined
+
+
+def _rank_and_lengths(rows: Tensor) -> tuple[int, list[int]]:
+    """The number of this process, and how many rows each process has."""
+    rank, world = _rank_and_world()
+    if world == 1:
+        return rank, [len(rows)]
+    own = torch.tensor([len(rows)], device=rows.device)
+    lengths = [torch.empty_like(own) for _ in range(world)]
+    dist.all_gather(lengths, own)
+    return rank, torch.cat(lengths).tolist()
 
 
 def _rank_and_world() -> tuple[int, int]:

@@ -110,8 +110,7 @@ class VectorQuantizer(FullPrecision):
 
     Only N (`count`) and e (`codebook`) are stored. m is their product by definition, so it can
     never fall out of step with them, whatever initialises or restarts a code. Under
-    `torch.distributed`, n, the sums and the replacement vectors are those of all processes,
-    which must all hold batches of the same size.
+    `torch.distributed`, n, the sums and the replacement vectors are those of all processes.
 
     Codes that no vector chooses are left as they are, as in the paper, unless `restart_below`
     is set: then each training pass first puts vectors of the batch, spread evenly over it, in
