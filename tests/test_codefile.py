@@ -1,15 +1,30 @@
-"""Files of codes: what was written before still reads."""
+"""Files of codes: what goes in comes out, what was written before reads, damage is named."""
 
+import io
+import json
+import math
+import zipfile
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from vqvae_lite.codefile import read_codes
-from vqvae_lite.sound.codefile import read_sound_codes
-from vqvae_lite.video.coding import read_video_codes
+from vqvae_lite import codefile
+from vqvae_lite.codefile import (
+    ImageCodes,
+    codes_target,
+    pack_codes,
+    read_codes,
+    unpack_codes,
+    write_codes,
+)
+from vqvae_lite.sound.coding import SoundCodes
+from vqvae_lite.video.coding import VideoCodes
 
-OLD = Path(__file__).parent / "data" / "codes"
+BEFORE = Path(__file__).parent / "data" / "codes"
+KINDS = (ImageCodes, SoundCodes, VideoCodes)
 MODEL = "0123456789ab"
 
 
@@ -24,17 +39,17 @@ def same(codes, expected):
 
 
 def test_files_of_images_written_before_still_read():
-    file = read_codes(OLD / "images.codes")
+    file = read_codes(BEFORE / "images.codes", ImageCodes)
     assert same(file.codes, ramp(3, 4, 5, num_codes=20))
     assert (file.num_codes, file.model) == (20, MODEL)
     assert file.names == ["a.png", "b.jpg", "sub/ü.png"]
-    file = read_codes(OLD / "images_of_two_codebooks.codes")
+    file = read_codes(BEFORE / "images_of_two_codebooks.codes", ImageCodes)
     assert same(file.codes, ramp(2, 2, 3, 4, num_codes=512))
     assert (file.num_codes, file.names, file.model) == (512, ["a.png", "b.jpg"], MODEL)
 
 
 def test_a_file_of_sound_written_before_still_reads():
-    file = read_sound_codes(OLD / "sound.codes")
+    file = read_codes(BEFORE / "sound.codes", SoundCodes)
     lengths = [(1, 0), (3, 1), (8, 4)]
     assert same(file.codes, [ramp(count, num_codes=300, first=at) for count, at in lengths])
     assert (file.num_codes, file.hop, file.rate, file.model) == (300, 64, 8000, MODEL)
@@ -44,13 +59,365 @@ def test_a_file_of_sound_written_before_still_reads():
 
 @pytest.mark.parametrize("actions", [True, False])
 def test_a_file_of_clips_written_before_still_reads(actions):
-    file = read_video_codes(OLD / ("video.codes" if actions else "video_without_actions.codes"))
+    name = "video.codes" if actions else "video_without_actions.codes"
+    file = read_codes(BEFORE / name, VideoCodes)
     assert same(file.codes, [ramp(3, 2, 3, num_codes=10), ramp(2, 2, 3, num_codes=10, first=18)])
     assert (file.num_codes, file.names, file.model) == (10, ["one", "two"], MODEL)
     assert file.source == ("mazes" if actions else "")
     if actions:
         assert same(file.actions, [torch.tensor([0, 2]), torch.tensor([1])])
-        assert file.action_names == ("left", "right", "on")
+        assert file.action_names == ["left", "right", "on"]
     else:
         assert file.actions is None
         assert file.action_names is None
+
+
+def everything(file):
+    """All that a file holds, to compare it."""
+    plain = {**vars(file), "kind": type(file)}
+    for name in ("codes", "actions"):
+        if plain.get(name) is not None:
+            plain[name] = [(row.dtype, row.tolist()) for row in plain[name]]
+    return plain
+
+
+@st.composite
+def files(draw):
+    """Files of codes of every kind, of any shapes and K that the kind may have."""
+    kind = draw(st.sampled_from(KINDS))
+    num_codes = draw(st.one_of(st.integers(1, 20), st.integers(1, 2**62)))
+    few = st.integers(1, 4)
+    if kind is ImageCodes:
+        shapes = draw(few) * [tuple(draw(st.lists(few, min_size=2, max_size=3)))]
+    elif kind is SoundCodes:
+        shapes = [(length,) for length in draw(st.lists(few, min_size=1, max_size=4))]
+    else:
+        height, width = draw(few), draw(few)
+        shapes = [(length, height, width) for length in draw(st.lists(few, min_size=1, max_size=4))]
+    codes = [
+        torch.tensor(
+            draw(
+                st.lists(
+                    st.integers(0, num_codes - 1), min_size=(n := math.prod(shape)), max_size=n
+                )
+            )
+        ).view(shape)
+        for shape in shapes
+    ]
+    texts = st.lists(st.text(max_size=4), min_size=len(shapes), max_size=len(shapes))
+    more = {}
+    if kind is SoundCodes:
+        hop = draw(st.integers(1, 100))
+        lengths = [hop * len(row) - draw(st.integers(0, hop - 1)) for row in codes]
+        more = {"hop": hop, "rate": draw(few), "speakers": draw(texts), "lengths": lengths}
+    elif kind is VideoCodes:
+        more = {"actions": None, "action_names": None, "source": draw(st.text(max_size=4))}
+        if draw(st.booleans()):
+            more["action_names"] = draw(st.lists(st.text(max_size=3), min_size=1, max_size=3))
+            number = st.integers(0, len(more["action_names"]) - 1)
+            more["actions"] = [
+                torch.tensor(
+                    draw(st.lists(number, min_size=len(clip) - 1, max_size=len(clip) - 1)),
+                    dtype=torch.int64,
+                )
+                for clip in codes
+            ]
+    return kind(codes, num_codes, draw(texts), draw(st.text(max_size=12)), **more)
+
+
+@settings(max_examples=150, deadline=None)
+@given(files())
+def test_what_goes_in_comes_out(tmp_path_factory, file):
+    path = tmp_path_factory.getbasetemp() / "any.codes"
+    assert write_codes(path, file) == path.stat().st_size
+    assert everything(read_codes(path, *KINDS)) == everything(file)
+    wanted = [kind for kind in KINDS if kind is not type(file)]
+    with pytest.raises(ValueError, match=f"any.codes holds codes of '{file.kind}', not of"):
+        read_codes(path, *wanted)
+
+
+SAMPLES = {path.name: path.read_bytes() for path in sorted(BEFORE.iterdir())}
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory):
+    """Files of before and of now, as bytes."""
+    found = dict(SAMPLES)
+    for name in SAMPLES:
+        path = tmp_path_factory.mktemp("samples") / name
+        write_codes(path, read_codes(BEFORE / name, *KINDS))
+        found[f"new {name}"] = path.read_bytes()
+    return found
+
+
+@settings(max_examples=400, deadline=None)
+@given(data=st.data())
+def test_damage_is_named_or_does_no_harm(data, samples, tmp_path_factory):
+    content = bytearray(samples[data.draw(st.sampled_from(sorted(samples)))])
+    path = tmp_path_factory.getbasetemp() / "damaged.codes"
+    path.write_bytes(content)
+    whole = everything(read_codes(path, *KINDS))
+    if data.draw(st.booleans()):
+        del content[data.draw(st.integers(0, len(content) - 1)) :]
+    else:
+        content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(content)
+    try:
+        found = read_codes(path, *KINDS)
+    except ValueError as error:
+        message = str(error)
+        assert message.startswith(f"{path} is truncated or not a file of codes: ")
+        assert len(message.splitlines()) == 1
+    else:
+        assert everything(found) == whole
+
+
+def written(path, header, packed=None, **options):
+    """A file of codes as its header says, whatever that is; strings are JSON already."""
+    text = header if isinstance(header, str) else json.dumps(header)
+    options = {"compress_type": zipfile.ZIP_DEFLATED, **options}
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("codes.bin", b"\0\0" if packed is None else packed)
+        archive.writestr("header.json", text, **options)
+    return path
+
+
+# 16 codes of 1 bit each: two images of 2x4, as they are written now and as they were.
+NOW = {
+    "format": "vqvae-lite codes 2",
+    "kind": "images",
+    "num_codes": 2,
+    "names": ["a", "b"],
+    "model": "m",
+    "shapes": [[2, 4], [2, 4]],
+    "more": {},
+}
+THEN = {
+    "format": "vqvae-lite codes 1",
+    "num_codes": 2,
+    "names": ["a", "b"],
+    "model": "m",
+    "shape": [2, 2, 4],
+}
+SOUND = {
+    **NOW,
+    "kind": "sound",
+    "shapes": [[8], [8]],
+    "more": {"hop": 4, "rate": 8000, "speakers": ["", "x"], "lengths": [32, 29]},
+}
+VIDEO = {
+    **NOW,
+    "kind": "video",
+    "shapes": [[2, 2, 2], [2, 2, 2]],
+    "more": {"actions": [[0], [1]], "action_names": ["x", "y"], "source": ""},
+}
+INF, NAN = float("inf"), float("nan")
+
+
+@pytest.mark.parametrize("header", [NOW, THEN, SOUND, VIDEO])
+def test_headers_that_the_next_tests_spoil_are_good(header, tmp_path):
+    file = read_codes(written(tmp_path / "x", header), *KINDS)
+    assert sum(codes.numel() for codes in file.codes) == 16
+
+
+@pytest.mark.parametrize(
+    ("header", "change", "message"),
+    [
+        (NOW, {"num_codes": INF}, "num_codes must be int, got inf"),
+        (NOW, {"num_codes": True}, "num_codes must be int, got True"),
+        (NOW, {"num_codes": "2"}, "num_codes must be int, got '2'"),
+        (NOW, {"num_codes": 0}, "num_codes must be in"),
+        (NOW, {"num_codes": 10**300}, "num_codes must be in"),
+        (NOW, {"num_codes": 3}, "16 codes of 2 bits need 4 bytes, got 2"),
+        (NOW, {"names": "ab"}, "names must be strings, got 'ab'"),
+        (NOW, {"names": ["a", ["b"]]}, "names must be strings"),
+        (NOW, {"names": ["a"]}, "names must be 2 strings, got 1"),
+        (NOW, {"model": 5}, "model must be strings"),
+        (NOW, {"shapes": [[-2, -4], [2, 4]]}, "a shape must be in"),
+        (NOW, {"shapes": [[2.0, 4], [2, 4]]}, "a shape must be int, got 2.0"),
+        (NOW, {"shapes": [[True, 8], [True, 8]]}, "a shape must be int, got True"),
+        (NOW, {"shapes": [[2, 4], [4, 2]]}, "images must have maps of one shape, got"),
+        (NOW, {"shapes": [[8], [8]]}, r"cannot have the shape \(8,\)"),
+        (NOW, {"shapes": [[2, 2, 1, 2]] * 2}, r"cannot have the shape \(2, 2, 1, 2\)"),
+        (NOW, {"shapes": []}, "maps of one shape, got none"),
+        (NOW, {"shapes": 5}, "is truncated or not a file of codes"),
+        (NOW, {"shapes": ["24", "24"]}, "a shape must be a list of ints, got '24'"),
+        (NOW, {"shapes": [[2, 4]] * 3}, "24 codes of 1 bits need 3 bytes, got 2"),
+        (NOW, {"shapes": [[2**40, 2**40]] * 2}, "bits need .* bytes, got 2"),
+        (NOW, {"shapes": [[2, 1]] * 2}, "codes.bin must have at most 1 bytes by method 0, got 2"),
+        (NOW, {"format": "vqvae-lite codes 3"}, "its format is 'vqvae-lite codes 3', not"),
+        (NOW, {"format": ["vqvae-lite codes 2"]}, "its format is .'vqvae-lite codes 2'., not"),
+        (SOUND, {"more": 5}, "not subscriptable"),
+        (THEN, {"shape": [-2, -2, 4]}, "shape must be in"),
+        (THEN, {"shape": [3, 2, 4]}, "names must be 3 strings, got 2"),
+        (THEN, {"shape": [16]}, r"names must be 16 strings, got 2"),
+        (THEN, {"shape": [10**15, 2, 4]}, "names must be 1000000000000000 strings, got 2"),
+        (THEN, {"shape": []}, "not enough values to unpack"),
+        (THEN, {"num_codes": NAN}, "num_codes must be int, got nan"),
+        (SOUND, {"more": {**SOUND["more"], "hop": 8}}, "as many hops of 8 as there are codes"),
+        (SOUND, {"more": {**SOUND["more"], "hop": 0}}, "hop must be in"),
+        (SOUND, {"more": {**SOUND["more"], "lengths": [INF, 29]}}, "lengths must be int, got inf"),
+        (SOUND, {"more": {"hop": 4, "rate": 8000, "lengths": [32, 29]}}, "it lacks 'speakers'"),
+        (
+            VIDEO,
+            {"more": {**VIDEO["more"], "actions": [[0], [2]]}},
+            r"actions must lie in \[0, 2\)",
+        ),
+        (VIDEO, {"more": {**VIDEO["more"], "actions": [[0], [-1]]}}, "actions must be in"),
+        (VIDEO, {"more": {**VIDEO["more"], "actions": [[0], [True]]}}, "actions must be int"),
+        (VIDEO, {"more": {**VIDEO["more"], "actions": [[0]]}}, "actions must be of 2 clips, got 1"),
+        (VIDEO, {"more": {**VIDEO["more"], "action_names": "xy"}}, "action_names must be strings"),
+    ],
+)
+def test_what_a_header_cannot_say(header, change, message, tmp_path):
+    path = written(tmp_path / "bad.codes", {**header, **change})
+    with pytest.raises(ValueError, match=message) as caught:
+        read_codes(path, *KINDS)
+    assert str(caught.value).startswith(f"{path} is truncated or not a file of codes: ")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("header", [NOW, THEN, SOUND, VIDEO])
+def test_whatever_is_missing_from_a_header_is_missed(header, tmp_path):
+    for name in header:
+        short = {key: value for key, value in header.items() if key != name}
+        if header is NOW and name == "more":  # images have no more
+            continue
+        # A list of shapes, or a mapping of more, that is not there is looked for as before.
+        with pytest.raises(ValueError, match=f"it lacks '({name}|shape|hop|actions)'"):
+            read_codes(written(tmp_path / "x", short), *KINDS)
+
+
+@pytest.mark.parametrize("text", ["[" * 10**5, "{", "5", "[]", '{"format": 1}', "", "null"])
+def test_a_header_that_is_none(text, tmp_path):
+    with pytest.raises(ValueError, match="is truncated or not a file of codes: .") as caught:
+        read_codes(written(tmp_path / "x", text), *KINDS)
+    assert len(str(caught.value)) < 300
+
+
+def test_zips_that_are_none_of_ours(tmp_path):
+    path = tmp_path / "x"
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        written(path, NOW, compress_type=method)
+        with pytest.raises(ValueError, match="x is truncated or not .*header.json must have"):
+            read_codes(path, *KINDS)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("else.txt", "nothing")
+    with pytest.raises(ValueError, match="x is truncated or not .*it lacks 'header.json'"):
+        read_codes(path, *KINDS)
+    content = written(path, NOW).read_bytes()
+    at = content.index(b"PK\x01\x02", content.index(b"PK\x01\x02") + 1)
+    # Of the header's entry in the directory: what it needs, how it is kept, how it is compressed.
+    for offset, value, message in [(6, 99, "version"), (8, 1, "encrypted"), (10, 99, "method 99")]:
+        path.write_bytes(content[: at + offset] + bytes([value]) + content[at + offset + 1 :])
+        with pytest.raises(ValueError, match=f"x is truncated or not .*{message}"):
+            read_codes(path, *KINDS)
+
+
+@pytest.mark.parametrize("honest", [True, False])
+def test_a_bomb_does_not_go_off(honest, tmp_path, monkeypatch):
+    """A small file whose header would fill the memory, whether it says so or not."""
+    monkeypatch.setattr(codefile, "_HEADER_LIMIT", 1000)
+    loads = []
+    monkeypatch.setattr(json, "loads", lambda text: loads.append(text) or {})
+    path = written(tmp_path / "x", " " * 10**6)
+    if not honest:
+        content = path.read_bytes()
+        at = content.index(b"PK\x01\x02", content.index(b"PK\x01\x02") + 1) + 24
+        path.write_bytes(content[:at] + (500).to_bytes(4, "little") + content[at + 4 :])
+    with pytest.raises(ValueError, match="at most 1000 bytes" if honest else "CRC"):
+        read_codes(path, *KINDS)
+    assert not loads
+    with pytest.raises(ValueError, match="names and shapes take .* bytes, more than 1000"):
+        write_codes(tmp_path / "y", ImageCodes([torch.zeros(1, 1).long()], 2, ["a" * 1000], "m"))
+    assert sorted(tmp_path.iterdir()) == [path]
+
+
+def test_no_more_is_unpacked_than_a_member_says_it_has(monkeypatch):
+    """The reader asks for so many bytes; with no number it would be given all there are."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("header.json", "x" * 100, zipfile.ZIP_DEFLATED)
+    asked = []
+    read = zipfile.ZipExtFile.read
+    monkeypatch.setattr(
+        zipfile.ZipExtFile, "read", lambda self, n=-1: asked.append(n) or read(self, n)
+    )
+    with zipfile.ZipFile(stream) as archive:
+        text = codefile._member(archive, "header.json", zipfile.ZIP_DEFLATED, 100)
+    assert (text, asked) == (b"x" * 100, [100])
+
+
+ONE = ImageCodes([torch.zeros(3, 3).long()], 4, ["a"], "m")
+
+
+def test_files_of_codes_that_are_none(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no file of codes at .*nothing"):
+        read_codes(tmp_path / "nothing", *KINDS)
+    with pytest.raises(FileNotFoundError, match="no file of codes at"):
+        read_codes(tmp_path, *KINDS)
+
+
+def test_what_is_not_written_leaves_nothing_behind(tmp_path, monkeypatch):
+    for codes, error in [(torch.full((3, 3), 4), ValueError), (torch.zeros(3, 3), TypeError)]:
+        with pytest.raises(error):
+            write_codes(tmp_path / "new" / "x", ImageCodes([codes], 4, ["a"], "m"))
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "x").write_text("before")
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(zipfile.ZipFile, "writestr", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_codes(tmp_path / "x", ONE)
+    assert list(tmp_path.iterdir()) == [tmp_path / "x"]
+    assert (tmp_path / "x").read_text() == "before"
+
+
+def test_where_a_file_of_codes_can_be_written(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(IsADirectoryError, match=f"{tmp_path} is a folder"):
+        codes_target(tmp_path)
+    with pytest.raises(NotADirectoryError, match="file is no folder"):
+        codes_target(tmp_path / "file" / "deep" / "x")
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        write_codes(tmp_path, ONE)
+    assert codes_target(tmp_path / "file") == tmp_path / "file"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_codes("~/new/folder/x", ONE)
+    assert read_codes("~/new/folder/x", ImageCodes).names == ["a"]
+    assert [path.name for path in (tmp_path / "new" / "folder").iterdir()] == ["x"]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.data(), st.integers(1, 5000), st.integers(0, 50))
+def test_packing_is_lossless_and_tight(data, num_codes, count):
+    codes = torch.tensor(
+        data.draw(st.lists(st.integers(0, num_codes - 1), min_size=count, max_size=count)),
+        dtype=torch.int64,
+    )
+    packed = pack_codes(codes, num_codes)
+    bits = max(1, math.ceil(math.log2(num_codes)))
+    assert len(packed) == math.ceil(count * bits / 8)
+    assert torch.equal(unpack_codes(packed, count, num_codes), codes)
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 16, 25])
+def test_pieces_packed_one_after_another_are_as_in_one_go(count, monkeypatch):
+    codes = torch.arange(count) * 11 % 20
+    whole = pack_codes(codes, 20)
+    digits = "".join(f"{code:05b}" for code in codes.tolist())
+    assert "".join(f"{byte:08b}" for byte in whole).rstrip("0") == digits.rstrip("0")
+    monkeypatch.setattr(codefile, "_CHUNK", 8)
+    assert pack_codes(codes, 20).tolist() == whole.tolist()
+    assert torch.equal(unpack_codes(whole, count, 20), codes)
+
+
+def test_codes_out_of_range_are_neither_packed_nor_unpacked():
+    with pytest.raises(ValueError, match=r"\[0, 4\)"):
+        pack_codes(torch.tensor([4]), 4)
+    with pytest.raises(ValueError, match=r"codes must lie in \[0, 3\), got values from 3 to 3"):
+        unpack_codes(pack_codes(torch.tensor([3]), 4), 1, 3)
+    with pytest.raises(ValueError, match="2 codes of 2 bits need 1 bytes, got 2"):
+        unpack_codes(torch.zeros(2, dtype=torch.uint8).numpy(), 2, 4)

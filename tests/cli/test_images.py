@@ -7,14 +7,12 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
 from commands import fails
 from vqvae_lite.checkpoints import last_checkpoint, save_checkpoint
 from vqvae_lite.cli.main import main
-from vqvae_lite.codefile import CodeFile, pack_codes, read_codes, unpack_codes, write_codes
+from vqvae_lite.codefile import ImageCodes, read_codes, write_codes
 from vqvae_lite.images import FolderImages, to_float, to_uint8
 from vqvae_lite.model import VQVAE
 from vqvae_lite.models import load_checkpoint
@@ -111,16 +109,31 @@ def test_encode_and_decode_are_the_models(folder, run, tmp_path, capsys):
     model = load_checkpoint(run).model
     images = FolderImages(folder, 16)
     batch = images.__getitems__([0, 1, 2])
-    stored = read_codes(file)
-    assert torch.equal(stored.codes, model.encode(to_float(batch)))
+    stored = read_codes(file, ImageCodes)
+    assert torch.equal(torch.stack(stored.codes), model.encode(to_float(batch)))
     assert stored.names == ["a.png", "b.jpg", "sub/a.png"]
     out = tmp_path / "out"
     assert main(["decode", str(run), str(file), str(out)]) == 0
-    decoded = to_uint8(model.decode(stored.codes))
+    decoded = to_uint8(model.decode(torch.stack(stored.codes)))
     for name, expected in zip(stored.names, decoded, strict=True):
         pixels = np.asarray(Image.open(out / f"{name}.png"))
         assert np.array_equal(pixels, expected.permute(1, 2, 0).numpy())
     assert "is there already" in fails(capsys, "decode", run, file, out)
+
+
+def test_encode_finds_home_and_makes_the_folder(folder, run, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder.parent))
+    pictures = f"~/{folder.name}"
+    assert main(["encode", str(run), pictures, str(tmp_path / "new" / "x.codes")]) == 0
+    stored = read_codes(tmp_path / "new" / "x.codes", ImageCodes)
+    assert stored.names == ["a.png", "b.jpg", "sub/a.png"]
+
+
+def test_encode_refuses_a_folder_before_it_encodes(folder, run, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("vqvae_lite.cli.images.encode_images", None)
+    error = fails(capsys, "encode", run, folder, tmp_path)
+    assert f"{tmp_path} is a folder: name the file of codes to write" in error
+    assert list(tmp_path.parent.glob(f".{tmp_path.name}*")) == []
 
 
 def test_decode_refuses_another_models_codes(folder, run, tmp_path, capsys):
@@ -137,8 +150,8 @@ def test_decode_refuses_another_models_codes(folder, run, tmp_path, capsys):
 
 def test_decode_writes_nothing_outside_its_folder(run, tmp_path, capsys):
     model = load_checkpoint(run).model
-    codes = torch.zeros(1, 4, 4, dtype=torch.int64)
-    evil = CodeFile(codes, 20, ["../../evil"], fingerprint(model))
+    codes = [torch.zeros(4, 4, dtype=torch.int64)]
+    evil = ImageCodes(codes, 20, ["../../evil"], fingerprint(model))
     write_codes(tmp_path / "evil.codes", evil)
     assert "leads out of" in fails(capsys, "decode", run, tmp_path / "evil.codes", tmp_path / "out")
 
@@ -226,32 +239,3 @@ def test_a_size_that_the_data_do_not_have():
     recipe = get_recipe("cifar10", "quick", settings=["size=16"])
     with pytest.raises(ValueError, match="images of 32 pixels, so size=16"):
         load_images(recipe, "test")
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.data(), st.integers(1, 5000), st.integers(0, 50))
-def test_packing_is_lossless_and_tight(data, num_codes, count):
-    codes = torch.tensor(
-        data.draw(st.lists(st.integers(0, num_codes - 1), min_size=count, max_size=count)),
-        dtype=torch.int64,
-    )
-    packed = pack_codes(codes, num_codes)
-    bits = max(1, math.ceil(math.log2(num_codes)))
-    assert len(packed) == math.ceil(count * bits / 8)
-    assert torch.equal(unpack_codes(packed, count, num_codes), codes)
-
-
-def test_files_of_codes_that_are_none(tmp_path):
-    with pytest.raises(ValueError, match=r"\[0, 4\)"):
-        pack_codes(torch.tensor([4]), 4)
-    good = tmp_path / "good"
-    write_codes(good, CodeFile(torch.zeros(2, 3, 3, dtype=torch.int64), 4, ["a", "b"], "m"))
-    content = good.read_bytes()
-    bad = tmp_path / "bad"
-    for damaged in (content[:-30], b"", b"hello"):
-        bad.write_bytes(damaged)
-        with pytest.raises(ValueError, match="truncated or not a file of codes"):
-            read_codes(bad)
-    write_codes(bad, CodeFile(torch.zeros(2, 3, 3, dtype=torch.int64), 4, ["a"], "m"))
-    with pytest.raises(ValueError, match="1 names for 2 images"):
-        read_codes(bad)

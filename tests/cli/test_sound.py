@@ -8,11 +8,12 @@ import torch
 
 from commands import SECONDS, SHORT, TINY_SOUND, fails, make_sounds, run_cli, settings
 from vqvae_lite.checkpoints import last_checkpoint, save_checkpoint
+from vqvae_lite.codefile import read_codes, write_codes
 from vqvae_lite.model import VQVAE, ModelConfig
 from vqvae_lite.models import load_checkpoint
 from vqvae_lite.modules import fingerprint
 from vqvae_lite.recipes.sound import sound_recipe_of
-from vqvae_lite.sound.codefile import SoundCodeFile, read_sound_codes, write_sound_codes
+from vqvae_lite.sound.coding import SoundCodes
 from vqvae_lite.sound.files import read_sound
 from vqvae_lite.sound.model import SoundConfig, SoundVQVAE
 from vqvae_lite.sound.mulaw import to_levels
@@ -81,7 +82,7 @@ def test_encode_and_decode_are_the_models(place, tmp_path, capsys):
     assert run_cli("encode", place / "run", place / "said", file) == 0
     assert f"3 sounds, 1.2 s, in {file.stat().st_size} bytes" in capsys.readouterr().out
     model = load_checkpoint(place / "run").model
-    stored = read_sound_codes(file)
+    stored = read_codes(file, SoundCodes)
     assert (stored.num_codes, stored.hop, stored.rate) == (20, 16, 1000)
     assert stored.names == ["ann/a", "ann/long/b", "bob/a"]
     assert stored.speakers == ["ann", "ann", "bob"]
@@ -150,12 +151,12 @@ def test_sounds_of_nobody_known(place, tmp_path, capsys):
     assert [file.name for file in (tmp_path / "one").iterdir()] == ["x.wav"]
     codes = tmp_path / "codes"
     assert run_cli("encode", place / "run", flat, codes) == 0
-    assert read_sound_codes(codes).speakers == ["", ""]
+    assert read_codes(codes, SoundCodes).speakers == ["", ""]
     error = fails(capsys, "decode", place / "run", codes, tmp_path / "no")
     assert "not known who says carl/y: name a voice with --speaker, one of ann, bob" in error
     # A file knows its speaker from the folder that it is in.
     assert run_cli("encode", place / "run", place / "said" / "bob" / "a.ogg", codes) == 0
-    assert read_sound_codes(codes).speakers == ["bob"]
+    assert read_codes(codes, SoundCodes).speakers == ["bob"]
 
 
 def test_evaluate_prints_json(place, capsys):
@@ -212,6 +213,23 @@ def test_errors_are_one_line_and_nothing_is_written(place, tmp_path, capsys):
     assert not out.exists()
 
 
+def test_encode_refuses_a_folder_before_it_encodes(place, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("vqvae_lite.cli.sound.encode_wave", None)
+    error = fails(capsys, "encode", place / "run", place / "said", tmp_path)
+    assert f"{tmp_path} is a folder: name the file of codes to write" in error
+
+
+@pytest.mark.parametrize("change", [{"hop": 8, "lengths": [16]}, {"rate": 2000}])
+def test_decode_refuses_another_hop_or_rate_than_the_models(change, place, tmp_path, capsys):
+    codes = [torch.zeros(2).long()]
+    model = fingerprint(load_checkpoint(place / "run").model)
+    given = {"hop": 16, "rate": 1000, "speakers": ["ann"], "lengths": [20], **change}
+    write_codes(tmp_path / "x", SoundCodes(codes, 20, ["x"], model, **given))
+    decode = ["decode", place / "run", tmp_path / "x", tmp_path / "out"]
+    assert "was not made by the model" in fails(capsys, *decode)
+    assert not (tmp_path / "out").exists()
+
+
 def test_sound_and_images_are_told_apart(place, tmp_path, capsys):
     out = tmp_path / "out"
     model = load_checkpoint(place / "run").model
@@ -220,15 +238,11 @@ def test_sound_and_images_are_told_apart(place, tmp_path, capsys):
         capsys, "convert", maze, place / "said", out, "--speaker", "ann"
     )
     sound = tmp_path / "sound.codes"
-    write_sound_codes(
-        sound,
-        SoundCodeFile(
-            [torch.zeros(2).long()], 20, 16, 1000, ["../x"], ["ann"], [20], fingerprint(model)
-        ),
+    codes = SoundCodes(
+        [torch.zeros(2).long()], 20, ["../x"], fingerprint(model), 16, 1000, ["ann"], [20]
     )
-    assert "'vqvae-lite codes 1', got 'vqvae-lite sound codes 1'" in fails(
-        capsys, "decode", maze, sound, out
-    )
+    write_codes(sound, codes)
+    assert "holds codes of 'sound', not of images" in fails(capsys, "decode", maze, sound, out)
     assert "--speaker is for sound" in fails(capsys, "decode", maze, sound, out, "--speaker", "ann")
     assert "leads out of" in fails(capsys, "decode", place / "run", sound, out)
     other = SoundVQVAE(model.config)

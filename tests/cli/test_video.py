@@ -8,13 +8,14 @@ import torch
 
 from commands import fails, make_clips, run_cli, settings
 from vqvae_lite.checkpoints import save_checkpoint
+from vqvae_lite.codefile import read_codes
 from vqvae_lite.images import to_float, to_uint8
 from vqvae_lite.metrics import psnr
 from vqvae_lite.model import ModelConfig
 from vqvae_lite.models import load_checkpoint, new_model
 from vqvae_lite.recipes.video import CODES, get_video_recipe
 from vqvae_lite.video.clips import read_clip
-from vqvae_lite.video.coding import read_video_codes
+from vqvae_lite.video.coding import VideoCodes
 from vqvae_lite.video.evaluation import (
     compare_ahead,
     cut_clips,
@@ -55,7 +56,7 @@ def test_training_encodes_once_and_resumes_to_the_same_numbers(
     assert isinstance(checkpoint.model, VideoPrior)
     assert (checkpoint.model.config.num_codes, checkpoint.model.config.num_actions) == (20, 3)
     assert checkpoint.config["actions"] == ["0", "1", "2"]
-    codes = read_video_codes(place / "video-done" / CODES)
+    codes = read_codes(place / "video-done" / CODES, VideoCodes)
     model = load_checkpoint(place / "vqvae").model
     for path, clip in zip(("a", "b"), codes.codes, strict=True):
         frames = read_clip(place / "done" / path, 16).frames
@@ -96,7 +97,7 @@ def test_what_a_model_saves_is_measured(place, capsys):
     evaluate = ["evaluate", place / "vqvae", "--folder", place / "done"]
     assert run_cli(*evaluate, "--prior", place / "video-done") == 0
     result = json.loads(capsys.readouterr().out)
-    codes = read_video_codes(place / "video-done" / CODES)
+    codes = read_codes(place / "video-done" / CODES, VideoCodes)
     model = load_checkpoint(place / "video-done").model
     nats = [
         -model(clip[None], done[None]).log_prob.sum().item()
@@ -109,7 +110,7 @@ def test_what_a_model_saves_is_measured(place, capsys):
 
 
 def test_a_long_clip_is_measured_in_pieces(monkeypatch, place):
-    codes = read_video_codes(place / "video-done" / CODES)
+    codes = read_codes(place / "video-done" / CODES, VideoCodes)
     model = load_checkpoint(place / "video-done").model
     whole = nats_per_video_code(model, codes.codes, codes.actions, first=2)
     monkeypatch.setattr("vqvae_lite.video.evaluation.FRAMES_AT_ONCE", 3)
@@ -125,7 +126,7 @@ def test_a_long_clip_is_measured_in_pieces(monkeypatch, place):
 
 
 def test_nats_ahead_are_given_what_was_imagined(place):
-    codes = read_video_codes(place / "video-done" / CODES)
+    codes = read_codes(place / "video-done" / CODES, VideoCodes)
     model = load_checkpoint(place / "video-done").model
     clip, done = codes.codes[0][None], codes.actions[0][None]
     seen, true = clip[:, :3], clip[:, 3:6]

@@ -1,4 +1,4 @@
-"""Recipes of sound, utterances to codes and back, and the file of their codes."""
+"""Recipes of sound, utterances to codes and back, and what a file of their codes holds."""
 
 import json
 import math
@@ -6,16 +6,10 @@ import math
 import pytest
 import torch
 
-from vqvae_lite.codefile import FORMAT, CodeFile, format_of, read_codes, write_codes
+from vqvae_lite.codefile import read_codes, write_codes
 from vqvae_lite.models import new_model
 from vqvae_lite.recipes.sound import SoundRecipe, get_sound_recipe, load_utterances
-from vqvae_lite.sound.codefile import (
-    SOUND_FORMAT,
-    SoundCodeFile,
-    read_sound_codes,
-    write_sound_codes,
-)
-from vqvae_lite.sound.coding import decode_waves, encode_wave, whole_hops
+from vqvae_lite.sound.coding import SoundCodes, decode_waves, encode_wave, whole_hops
 from vqvae_lite.sound.model import SoundConfig
 from vqvae_lite.sound.speech import SPEAKERS, load_speech
 
@@ -56,37 +50,52 @@ def test_waves_come_back_in_batches_of_like_length_each_as_long_as_its_codes(mon
     assert all(torch.equal(waves[place], again[place]) for place in waves)
 
 
-def test_a_file_of_codes_gives_back_what_it_was_given(tmp_path):
+def sound_codes(**changes):
     generator = torch.Generator().manual_seed(0)
     lengths = [1, 64, 65, 1000]
-    codes = [
-        torch.randint(0, 300, (math.ceil(length / 64),), generator=generator) for length in lengths
-    ]
-    file = SoundCodeFile(
-        codes, 300, 64, 8000, ["a", "b", "c/d", "e"], ["x", "", "y", "x"], lengths, "m"
-    )
-    path = tmp_path / "file"
-    size = write_sound_codes(path, file)
-    assert size == path.stat().st_size
-    assert format_of(path) == SOUND_FORMAT
-    stored = read_sound_codes(path)
-    assert stored._replace(codes=[]) == file._replace(codes=[])
-    assert [row.tolist() for row in stored.codes] == [row.tolist() for row in codes]
+    counts = [math.ceil(length / 64) for length in lengths]
+    given = {
+        "codes": [torch.randint(0, 300, (count,), generator=generator) for count in counts],
+        "num_codes": 300,
+        "names": ["a", "b", "c/d", "e"],
+        "model": "m",
+        "hop": 64,
+        "rate": 8000,
+        "speakers": ["x", "", "y", "x"],
+        "lengths": lengths,
+    }
+    return SoundCodes(**{**given, **changes})
 
-    write_sound_codes(path, file._replace(names=["a"]))
-    with pytest.raises(ValueError, match="must be of as many sounds"):
-        read_sound_codes(path)
-    write_sound_codes(path, file._replace(lengths=[1, 64, 65, 2000]))
-    with pytest.raises(ValueError, match="truncated or not a file of codes: 36 codes of 9 bits"):
-        read_sound_codes(path)
-    path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(ValueError, match="truncated or not a file of codes"):
-        read_sound_codes(path)
-    write_codes(path, CodeFile(torch.zeros(2, 3, 3, dtype=torch.int64), 4, ["a", "b"], "m"))
-    assert format_of(path) == FORMAT
-    assert len(read_codes(path).codes) == 2
-    with pytest.raises(ValueError, match="expected the format 'vqvae-lite sound codes 1', got"):
-        read_sound_codes(path)
+
+def test_a_file_of_codes_gives_back_what_it_was_given(tmp_path):
+    file = sound_codes()
+    write_codes(tmp_path / "file", file)
+    stored = read_codes(tmp_path / "file", SoundCodes)
+    assert [row.tolist() for row in stored.codes] == [row.tolist() for row in file.codes]
+    for name in ("num_codes", "names", "model", "hop", "rate", "speakers", "lengths"):
+        assert getattr(stored, name) == getattr(file, name)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"names": ["a"]}, ValueError, "names must be 4 strings, got 1"),
+        ({"speakers": ["x"] * 5}, ValueError, "speakers must be 4 strings, got 5"),
+        ({"speakers": ["x", "y", "x", None]}, TypeError, "speakers must be strings"),
+        ({"lengths": [1, 64, 65, 2000]}, ValueError, "as many hops of 64 as there are codes"),
+        ({"lengths": [1, 64, 65]}, ValueError, "as many hops of 64 as there are codes"),
+        ({"lengths": [0, 64, 65, 1000]}, ValueError, r"lengths must be in \[1, "),
+        ({"lengths": [1, 64, 65, float("inf")]}, TypeError, "lengths must be int, got inf"),
+        ({"hop": 63}, ValueError, "as many hops of 63 as there are codes"),
+        ({"hop": 0}, ValueError, r"hop must be in \[1, "),
+        ({"rate": 0}, ValueError, r"rate must be in \[1, "),
+        ({"rate": 8000.0}, TypeError, "rate must be int, got 8000.0"),
+        ({"codes": [torch.zeros(1, 1).long()] * 4}, ValueError, "cannot have the shape"),
+    ],
+)
+def test_what_does_not_fit_the_codes_of_sound(change, error, message):
+    with pytest.raises(error, match=message):
+        sound_codes(**change)
 
 
 def test_recipes_have_both_profiles_and_the_papers_encoder():

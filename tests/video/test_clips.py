@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commands import make_clips
-from vqvae_lite.codefile import CodeFile, write_codes
+from vqvae_lite.codefile import read_codes, write_codes
 from vqvae_lite.images import read_image, shrink, to_float
 from vqvae_lite.maze import ACTIONS, load_maze
 from vqvae_lite.model import ModelConfig
@@ -26,8 +26,6 @@ from vqvae_lite.video.coding import (
     VideoCodes,
     VideoWindows,
     encode_clips,
-    read_video_codes,
-    write_video_codes,
 )
 
 SMALL = ModelConfig(width=4, num_residual=1, num_codes=10, code_dim=3)
@@ -159,10 +157,10 @@ def test_clips_are_encoded_and_stored(actions, tmp_path):
     for clip, codes in zip(clips, file.codes, strict=True):
         assert torch.equal(codes, model.encode(to_float(clip.frames)))
     assert (file.model, file.num_codes, file.names) == (fingerprint(model), 10, ["a", "b"])
-    size = write_video_codes(tmp_path / "x.codes", file)
-    assert size == (tmp_path / "x.codes").stat().st_size
-    stored = read_video_codes(tmp_path / "x.codes")
-    assert stored._replace(codes=[], actions=[]) == file._replace(codes=[], actions=[])
+    write_codes(tmp_path / "x.codes", file)
+    stored = read_codes(tmp_path / "x.codes", VideoCodes)
+    for name in ("num_codes", "names", "model", "action_names", "source"):
+        assert getattr(stored, name) == getattr(file, name)
     for before, after in zip(file.codes, stored.codes, strict=True):
         assert torch.equal(before, after)
     if actions:
@@ -172,25 +170,39 @@ def test_clips_are_encoded_and_stored(actions, tmp_path):
         assert stored.actions is None
 
 
-def test_a_broken_file_of_codes_is_named(tmp_path):
-    path = tmp_path / "x.codes"
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"names": ["one"]}, ValueError, "names must be 2 strings, got 1"),
+        ({"action_names": ["a"]}, ValueError, r"actions must lie in \[0, 1\)"),
+        ({"action_names": None}, ValueError, "must be given together"),
+        ({"action_names": "abc"}, TypeError, "action_names must be strings, got 'abc'"),
+        ({"actions": None}, ValueError, "must be given together"),
+        ({"actions": [torch.zeros(3).long()]}, ValueError, "actions must be of 2 clips, got 1"),
+        ({"actions": [torch.zeros(3).long()] * 2}, ValueError, r"must have the shape \(2,\)"),
+        ({"source": None}, TypeError, "source must be strings"),
+        ({"codes": [torch.zeros(4, 1).long()] * 2}, ValueError, "cannot have the shape"),
+        (
+            {"codes": [torch.zeros(4, 1, 2).long(), torch.zeros(3, 2, 1).long()]},
+            ValueError,
+            r"maps of one shape, got \[\(1, 2\), \(2, 1\)\]",
+        ),
+    ],
+)
+def test_what_does_not_fit_the_codes_of_clips(change, error, message):
     codes, actions = codes_of([4, 3])
-    good = VideoCodes(codes, actions, ("a", "b", "c"), 10, ["one", "two"], "m", "")
-    for bad, message in [
-        (good._replace(names=["one"]), "1 names for 2 clips"),
-        (good._replace(action_names=("a",)), r"actions must lie in \[0, 1\)"),
-        (good._replace(actions=actions[:1]), "truncated or not a file of codes"),
-    ]:
-        write_video_codes(path, bad)
-        with pytest.raises(ValueError, match=message):
-            read_video_codes(path)
-    write_video_codes(path, good)
-    path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(ValueError, match="truncated or not a file of codes"):
-        read_video_codes(path)
-    write_codes(path, CodeFile(torch.zeros(1, 3, 3, dtype=torch.int64), 4, ["a"], "m"))
-    with pytest.raises(ValueError, match="expected the format 'vqvae-lite video codes 1', got"):
-        read_video_codes(path)
+    given = {
+        "codes": codes,
+        "num_codes": 10,
+        "names": ["one", "two"],
+        "model": "m",
+        "actions": actions,
+        "action_names": ["a", "b", "c"],
+        "source": "",
+    }
+    assert VideoCodes(**given).action_names == ["a", "b", "c"]
+    with pytest.raises(error, match=message):
+        VideoCodes(**{**given, **change})
 
 
 def test_several_codebooks_are_refused():

@@ -14,7 +14,7 @@ from vqvae_lite.baselines.bits import evaluate_bits
 from vqvae_lite.checkpoints import Checkpoint, last_checkpoint
 from vqvae_lite.checks import check_positive_int
 from vqvae_lite.cli.files import new_files, to_resume
-from vqvae_lite.codefile import CodeFile, read_codes, write_codes
+from vqvae_lite.codefile import ImageCodes, codes_target, read_codes, write_codes
 from vqvae_lite.distributed import processes
 from vqvae_lite.encoding import encode_images
 from vqvae_lite.evaluation import evaluate
@@ -117,14 +117,15 @@ def run_evaluate(options: Namespace, checkpoint: Checkpoint) -> None:
 def run_encode(options: Namespace, checkpoint: Checkpoint) -> None:
     """A folder of images to one file of codes."""
     check_vqvae(checkpoint)
+    output, folder = codes_target(options.output), Path(options.folder).expanduser()
     with processes(options.device) as place:
         size = recipe_of(checkpoint).size
-        images = FolderImages(options.folder, size)
+        images = FolderImages(folder, size)
         model = checkpoint.model.to(place.device)
         codes = encode_images(model, images, progress=True)
-    names = [str(file.relative_to(options.folder)) for file in images.files]
-    file = CodeFile(codes, model.config.num_codes, names, fingerprint(model))
-    size_in_bytes = write_codes(options.output, file)
+    names = [str(file.relative_to(folder)) for file in images.files]
+    file = ImageCodes(list(codes), model.config.num_codes, names, fingerprint(model))
+    size_in_bytes = write_codes(output, file)
     bits = compressed_bits(codes[0].numel(), model.config.num_codes)
     print(
         f"{len(names)} images of {size}x{size} in {size_in_bytes} bytes: "
@@ -138,7 +139,7 @@ def run_decode(options: Namespace, checkpoint: Checkpoint) -> None:
     check_vqvae(checkpoint)
     with processes(options.device) as place:
         model = checkpoint.model
-        file = read_codes(options.codes)
+        file = read_codes(options.codes, ImageCodes)
         if file.model != fingerprint(model):
             raise ValueError(f"{options.codes} was not made by the model in {options.checkpoint}")
         model.to(place.device)
@@ -146,7 +147,8 @@ def run_decode(options: Namespace, checkpoint: Checkpoint) -> None:
         # The old suffix stays, so that a.jpg and a.png do not become one file.
         targets = new_files(folder, file.names, ".png")
         for start in tqdm(range(0, len(targets), 64), unit="batch"):
-            _save_decoded(model, file.codes[start : start + 64], targets[start : start + 64])
+            codes = torch.stack(file.codes[start : start + 64])
+            _save_decoded(model, codes, targets[start : start + 64])
     print(f"{len(targets)} images in {folder}")
 
 

@@ -17,17 +17,17 @@ from vqvae_lite.cli import (
 from vqvae_lite.cli import (
     video as videocommands,
 )
-from vqvae_lite.codefile import format_of, read_codes
+from vqvae_lite.codefile import ImageCodes, read_codes
 from vqvae_lite.models import load_checkpoint
 from vqvae_lite.modules import fingerprint
 from vqvae_lite.recipes.images import KINDS
 from vqvae_lite.recipes.priors import check_codes_of
 from vqvae_lite.recipes.recipe import PROFILES
 from vqvae_lite.recipes.sound import SOUND_RECIPES
-from vqvae_lite.sound.codefile import SOUND_FORMAT, read_sound_codes
+from vqvae_lite.sound.coding import SoundCodes
 from vqvae_lite.sound.model import SoundVQVAE
 from vqvae_lite.training import TrainingError
-from vqvae_lite.video.coding import VIDEO_FORMAT, read_video_codes
+from vqvae_lite.video.coding import VideoCodes
 from vqvae_lite.video.model import VideoPrior
 
 
@@ -264,22 +264,20 @@ def _info(options: argparse.Namespace) -> None:
 
 
 def _describe_codes(path: Path) -> None:
-    kind = format_of(path)
-    if kind == SOUND_FORMAT:
-        file = read_sound_codes(path)
+    file = read_codes(path, ImageCodes, SoundCodes, VideoCodes)
+    if isinstance(file, SoundCodes):
         print(
             f"{len(file.names)} sounds, {sum(file.lengths) / file.rate:.1f} s at {file.rate} a "
             f"second; {sum(map(len, file.codes))} codes of {file.num_codes}, one for "
             f"{file.hop} samples"
         )
-    elif kind == VIDEO_FORMAT:
-        file = read_video_codes(path)
+    elif isinstance(file, VideoCodes):
         print(
             f"{len(file.names)} clips of {sum(map(len, file.codes))} frames, codes "
             f"{tuple(file.codes[0].shape[1:])} of {file.num_codes}; actions: "
             f"{', '.join(file.action_names or ['none'])}"
         )
     else:
-        file = read_codes(path)
-        print(f"{len(file.names)} images, codes {tuple(file.codes.shape)} of {file.num_codes}")
+        shape = (len(file.codes), *file.codes[0].shape)
+        print(f"{len(file.names)} images, codes {shape} of {file.num_codes}")
     print(f"model {file.model}")

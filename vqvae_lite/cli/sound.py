@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 from vqvae_lite.checkpoints import Checkpoint, last_checkpoint
 from vqvae_lite.checks import check_positive_int
 from vqvae_lite.cli.files import new_files, to_resume
+from vqvae_lite.codefile import codes_target, read_codes, write_codes
 from vqvae_lite.distributed import processes
 from vqvae_lite.folders import visible_files
 from vqvae_lite.models import new_model
@@ -30,8 +31,7 @@ from vqvae_lite.recipes.sound import (
     speakers_of,
 )
 from vqvae_lite.recipes.soundpriors import get_sound_prior_recipe, train_sound_prior
-from vqvae_lite.sound.codefile import SoundCodeFile, read_sound_codes, write_sound_codes
-from vqvae_lite.sound.coding import decode_waves, encode_wave
+from vqvae_lite.sound.coding import SoundCodes, decode_waves, encode_wave
 from vqvae_lite.sound.disguise import crop_and_disguise
 from vqvae_lite.sound.evaluation import evaluate_sound, nats_per_sound_code
 from vqvae_lite.sound.files import (
@@ -136,11 +136,11 @@ def run_evaluate(options: Namespace, checkpoint: Checkpoint) -> None:
 def run_encode(options: Namespace, checkpoint: Checkpoint) -> None:
     """A folder of sound, or one file, to one file of codes."""
     speakers, rate = speakers_of(checkpoint), rate_of(checkpoint)
-    files = find_sounds(options.folder, speakers)
+    output, files = codes_target(options.output), find_sounds(options.folder, speakers)
     with processes(options.device) as place:
         model = checkpoint.model.to(place.device)
         codes, lengths = _encode_files(model, files, rate)
-    file = SoundCodeFile(
+    file = SoundCodes(
         codes=codes,
         num_codes=model.config.num_codes,
         hop=model.config.hop,
@@ -150,7 +150,7 @@ def run_encode(options: Namespace, checkpoint: Checkpoint) -> None:
         lengths=lengths,
         model=fingerprint(model),
     )
-    size = write_sound_codes(options.output, file)
+    size = write_codes(output, file)
     bits = math.log2(file.num_codes) * rate / file.hop
     print(
         f"{len(files)} sounds, {sum(lengths) / rate:.1f} s, in {size} bytes: "
@@ -161,8 +161,9 @@ def run_encode(options: Namespace, checkpoint: Checkpoint) -> None:
 def run_decode(options: Namespace, checkpoint: Checkpoint) -> None:
     """A file of codes to a folder of sound, each in its own voice or all in another's."""
     speakers = speakers_of(checkpoint)
-    file = read_sound_codes(options.codes)
-    if file.model != fingerprint(checkpoint.model):
+    file = read_codes(options.codes, SoundCodes)
+    made_by = (file.model, file.hop, file.rate)
+    if made_by != (fingerprint(checkpoint.model), checkpoint.model.config.hop, rate_of(checkpoint)):
         raise ValueError(f"{options.codes} was not made by the model in {options.checkpoint}")
     if options.speaker is None and "" in file.speakers:
         nobodys = file.names[file.speakers.index("")]

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from vqvae_lite.checkpoints import Checkpoint
 from vqvae_lite.checks import check_positive_int
+from vqvae_lite.codefile import read_codes, write_codes
 from vqvae_lite.distributed import Place
 from vqvae_lite.model import VQVAE
 from vqvae_lite.modules import fingerprint
@@ -21,8 +22,6 @@ from vqvae_lite.video.coding import (
     VideoCodes,
     VideoWindows,
     encode_clips,
-    read_video_codes,
-    write_video_codes,
 )
 from vqvae_lite.video.past import VideoConfig
 
@@ -116,7 +115,7 @@ def codes_for_run(
     path = Path(run) / CODES
     source = "" if folder is None else str(Path(folder).expanduser().resolve())
     if path.is_file():
-        stored = read_video_codes(path)
+        stored = read_codes(path, VideoCodes)
         for name, before, now in [
             ("model", stored.model, fingerprint(vqvae.model)),
             ("folder", stored.source, source),
@@ -127,8 +126,7 @@ def codes_for_run(
     clips = open_clips(folder, "train", recipe_of(vqvae).size)
     codes = encode_clips(vqvae.model.to(place.device), clips, source, progress=place.rank == 0)
     if place.rank == 0:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_video_codes(path, codes)
+        write_codes(path, codes)
     return codes
 
 

@@ -1,12 +1,14 @@
 """Whole utterances, of any length, to the codes of a `SoundVQVAE` and back."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from vqvae_lite.codefile import CodeFile, check_ints, check_strings, shapes_of_sound
 from vqvae_lite.modules import device_of
 from vqvae_lite.sound.files import Utterance
 from vqvae_lite.sound.model import SoundVQVAE
@@ -14,6 +16,34 @@ from vqvae_lite.sound.mulaw import to_levels, to_wave
 from vqvae_lite.sound.windows import SpokenCodes, Windows, by_speaker, crop
 
 SILENT_LEVEL = 128  # of a wave at rest
+
+
+@dataclass(frozen=True, eq=False)
+class SoundCodes(CodeFile):
+    """A file of codes of sound: (ceil(length / hop),) each.
+
+    Attributes:
+        hop: samples that one code stands for.
+        rate: samples a second.
+        speakers: who says it; "" where unknown.
+        lengths: in samples.
+    """
+
+    hop: int
+    rate: int
+    speakers: list[str]
+    lengths: list[int]
+
+    kind = "sound"
+    ranks = (1,)
+    alike = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_ints("rate", [self.rate])
+        check_strings("speakers", self.speakers, len(self.codes))
+        if shapes_of_sound(self.lengths, self.hop) != [[len(row)] for row in self.codes]:
+            raise ValueError(f"lengths must be of as many hops of {self.hop} as there are codes")
 
 
 def whole_hops(wave: Tensor, hop: int) -> Tensor:

@@ -1,8 +1,8 @@
-"""Clips as codes: made once, stored in a compact file, and given to training in windows."""
+"""Clips as codes: made once, as they are stored, and given to training in windows."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -10,36 +10,54 @@ from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
 from vqvae_lite.checks import check_classes, check_positive_int
-from vqvae_lite.codefile import pack_codes, read_packed, reading, unpack_codes, write_packed
+from vqvae_lite.codefile import CodeFile, check_ints, check_strings
 from vqvae_lite.encoding import encode_images
 from vqvae_lite.images import TensorImages
 from vqvae_lite.model import VQVAE
 from vqvae_lite.modules import fingerprint
 from vqvae_lite.video.clips import Clips
 
-VIDEO_FORMAT = "vqvae-lite video codes 1"
 
-
-class VideoCodes(NamedTuple):
-    """What a file of codes of clips holds; the lists have one item for each clip.
+@dataclass(frozen=True, eq=False)
+class VideoCodes(CodeFile):
+    """The codes of clips, in memory and in a file of codes: (T, h, w) each.
 
     Attributes:
-        codes: int64 (T, h, w) each.
         actions: int64 (T - 1,) each; None where nothing is known of what was done.
         action_names: of the actions; None as above.
-        num_codes: K.
-        names: of the clips.
-        model: fingerprint of the model whose codes they are.
         source: the folder they come from; "" for the mazes that ship with the book.
     """
 
-    codes: list[Tensor]
     actions: list[Tensor] | None
-    action_names: tuple[str, ...] | None
-    num_codes: int
-    names: list[str]
-    model: str
+    action_names: list[str] | None
     source: str
+
+    kind = "video"
+    ranks = (3,)
+    alike = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_strings("source", [self.source], 1)
+        if self.actions is None or self.action_names is None:
+            if self.actions is not self.action_names:
+                raise ValueError("actions and action_names must be given together")
+            return
+        check_strings("action_names", self.action_names, len(self.action_names))
+        if len(self.actions) != len(self.codes):
+            raise ValueError(f"actions must be of {len(self.codes)} clips, got {len(self.actions)}")
+        for clip, steps in zip(self.codes, self.actions, strict=True):
+            check_classes("actions", steps, (len(clip) - 1,), len(self.action_names))
+
+    @classmethod
+    def from_json(cls, more: dict[str, Any]) -> dict[str, Any]:
+        """See `CodeFile.from_json`: lists of numbers become tensors."""
+        more = super().from_json(more)
+        if more["actions"] is not None:
+            for steps in more["actions"]:
+                check_ints("actions", steps, least=0)
+            more["actions"] = [torch.tensor(steps, dtype=torch.int64) for steps in more["actions"]]
+        return more
 
 
 class VideoBatch(NamedTuple):
@@ -123,50 +141,9 @@ def encode_clips(
     return VideoCodes(
         codes=codes,
         actions=None if clips.actions is None else actions,
-        action_names=clips.actions,
+        action_names=None if clips.actions is None else list(clips.actions),
         num_codes=model.config.num_codes,
         names=names,
         model=fingerprint(model),
         source=source,
     )
-
-
-def write_video_codes(path: str | Path, file: VideoCodes) -> int:
-    """Writes a file of codes of clips through a rename, so that it is whole or absent.
-
-    Returns:
-        Its size in bytes.
-    """
-    header = {
-        **file._asdict(),
-        "format": VIDEO_FORMAT,
-        "shapes": [list(clip.shape) for clip in file.codes],
-        "actions": file.actions and [clip.tolist() for clip in file.actions],
-    }
-    del header["codes"]
-    flat = torch.cat([clip.flatten() for clip in file.codes])
-    return write_packed(path, header, pack_codes(flat, file.num_codes))
-
-
-def read_video_codes(path: str | Path) -> VideoCodes:
-    """Reads a file of codes of clips.
-
-    Raises:
-        FileNotFoundError: there is none.
-        ValueError: it is truncated, or no file of codes of clips.
-    """
-    header, packed = read_packed(path, VIDEO_FORMAT)
-    with reading(path):
-        del header["format"]
-        shapes, actions, names = header.pop("shapes"), header["actions"], header["action_names"]
-        sizes = [frames * height * width for frames, height, width in shapes]
-        flat = unpack_codes(packed, sum(sizes), header["num_codes"])
-        codes = [clip.view(shape) for clip, shape in zip(flat.split(sizes), shapes, strict=True)]
-        if actions is not None:
-            header["actions"] = [torch.tensor(clip) for clip in actions]
-            header["action_names"] = tuple(names)
-            for clip, done in zip(codes, header["actions"], strict=True):
-                check_classes("actions", done, (len(clip) - 1,), len(names))
-        if len(header["names"]) != len(codes):
-            raise ValueError(f"{len(header['names'])} names for {len(codes)} clips")
-        return VideoCodes(codes=codes, **header)
