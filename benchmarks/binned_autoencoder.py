@@ -1,6 +1,5 @@
 """Trains what `latent_priors.py` measures: autoencoders with bins, and the priors over them."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +8,6 @@ import torch
 from likelihood import PRIOR, SHARED, train_model
 from stages import finish_prior
 from torch import Tensor, nn
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from vqvae_lite import train
 from vqvae_lite.baselines.autoencoder import Autoencoder, AutoencoderConfig, AutoencoderOutput

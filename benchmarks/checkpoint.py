@@ -5,21 +5,16 @@ python benchmarks/checkpoint.py runs/mine mine --folder pictures/test
 """
 
 import argparse
-import shlex
-import sys
-from pathlib import Path
 
-from record import write_result
+from record import run
 from torch.utils.data import Dataset
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from vqvae_lite import evaluate, load_checkpoint
 from vqvae_lite.images import FolderImages
 from vqvae_lite.recipes.images import load_images, recipe_of
 
 
-def main() -> None:
+def main() -> tuple[str, dict]:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("checkpoint", help="a checkpoint or run folder")
     parser.add_argument("name", help="of the results file")
@@ -40,9 +35,8 @@ def main() -> None:
             for name, value in measured._asdict().items()
         }
         print(split, figures[split])
-    command = shlex.join(["python", "benchmarks/checkpoint.py", *sys.argv[1:]])
-    print(f"written to {write_result(options.name, command, figures)}")
+    return options.name, figures
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -9,16 +9,11 @@ for a VQ-VAE also too heavy a commitment.
 """
 
 import argparse
-import shlex
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from record import ROOT, write_result
-
-sys.path.insert(0, str(ROOT))
-
+from record import run
 from stages import train_stages
 
 from vqvae_lite.encoding import CodeMaps
@@ -52,7 +47,7 @@ CURES = {"annealing": {"warmup_steps": 1000}, "free_bits": {"free_nats": 0.5}}
 LAST_STEPS = 300  # at a tenth of the step size
 
 
-def main() -> None:
+def main() -> tuple[str, dict] | None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", required=True, help="the folder for the runs")
     parser.add_argument("--name", default="collapse", help="of the results file")
@@ -69,7 +64,7 @@ def main() -> None:
     for name in options.only or settings:
         train_maps(settings[name], train_set, training, Path(options.run) / name, {})
     if options.only:
-        return
+        return None
 
     maps, seen = grey_maps("test"), train_set[::6]
     figures = {"images": len(maps), "training": asdict(training), "last_steps": LAST_STEPS}
@@ -77,8 +72,7 @@ def main() -> None:
     for name in settings:
         model = load_checkpoint(Path(options.run) / name).model
         figures["models"][name] = measure(name, model, maps, seen)
-    command = shlex.join(["python", "benchmarks/collapse.py", *sys.argv[1:]])
-    print(f"written to {write_result(options.name, command, figures)}")
+    return options.name, figures
 
 
 def configurations() -> dict[str, PixelVAEConfig | PixelVQVAEConfig]:
@@ -145,4 +139,4 @@ def measure(
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

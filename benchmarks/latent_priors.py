@@ -14,9 +14,7 @@ A run that was stopped goes on where it was.
 """
 
 import argparse
-import shlex
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -25,6 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from record import ROOT, run
 from binned_autoencoder import (
     BINNED,
     LAST_STEPS,
@@ -37,7 +36,6 @@ from binned_autoencoder import (
 )
 from fitted_gaussian import FittedGaussian
 from likelihood import PRIOR
-from record import ROOT, write_result
 from sample_quality import (
     frechet_distance,
     quality,
@@ -47,8 +45,6 @@ from sample_quality import (
 )
 from torch import Tensor, nn
 from torch.utils.data import Dataset
-
-sys.path.insert(0, str(ROOT))
 
 from vqvae_lite import VAE, GatedPixelCNN, TrainingConfig, sample, train
 from vqvae_lite.baselines.autoencoder import Autoencoder
@@ -182,7 +178,7 @@ def seconds_a_step(model: nn.Module, training: TrainingConfig, images: Dataset) 
     return (run(3 + TIMED_STEPS) - run(3)) / TIMED_STEPS
 
 
-def main() -> None:
+def main() -> tuple[str, dict]:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", required=True, help="the folder for the runs")
     parser.add_argument(
@@ -311,9 +307,8 @@ def main() -> None:
     }
     for name, way in figures["ways"].items():
         print(name, way)
-    command = shlex.join(["python", "benchmarks/latent_priors.py", *sys.argv[1:]])
-    print(f"written to {write_result('latent_priors', command, figures)}")
+    return "latent_priors", figures
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -11,16 +11,11 @@ A run that was stopped goes on where it was. On images of one's own, in two fold
 """
 
 import argparse
-import shlex
-import sys
 from argparse import Namespace
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from record import ROOT, write_result
-
-sys.path.insert(0, str(ROOT))
-
+from record import run
 from stages import finish_prior, train_stages
 
 from vqvae_lite import evaluate_bits
@@ -62,7 +57,7 @@ PAPER = {"vae": 4.51, "vqvae": 4.67, "vimco": 5.14}
 KINDS = ("vae", "vqvae", "vimco")
 
 
-def main() -> None:
+def main() -> tuple[str, dict] | None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recipe", choices=["cifar10", "folder", "maze"])
     parser.add_argument("--profile", choices=["quick", "paper"], default="quick")
@@ -119,10 +114,9 @@ def main() -> None:
                 [*PRIOR[options.profile], *own_settings("prior", options.settings)],
             )
             finish_prior(run / "prior", vqvae, recipe, place)
-        if options.only is None:
-            figures = measure(run, recipes, options, place)
-            command = shlex.join(["python", "benchmarks/likelihood.py", *sys.argv[1:]])
-            print(f"written to {write_result(options.name, command, figures)}")
+        if options.only:
+            return None
+        return options.name, measure(run, recipes, options, place)
 
 
 def own_settings(name: str, settings: list[str]) -> list[str]:
@@ -205,4 +199,4 @@ def measure(run: Path, recipes: dict[str, Recipe], options: Namespace, place: Pl
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

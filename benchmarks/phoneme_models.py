@@ -6,13 +6,10 @@ About two minutes each on two cores. The folders runs/phonemes and runs/phonemes
 what `checkpoints` has, with the optimizer's state.
 """
 
-import sys
 from dataclasses import asdict
 
-from record import ROOT
+from record import ROOT, run
 from stages import train_stages
-
-sys.path.insert(0, str(ROOT))
 
 from vqvae_lite.sound.cepstral import CepstralConfig, CepstralVQVAE
 from vqvae_lite.sound.speech import SYNTHETIC, load_speech
@@ -48,4 +45,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -14,16 +14,13 @@ what labels are worth. Whatever has a choice makes it on the validation sentence
 """
 
 import statistics
-import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from record import ROOT, percent, write_result
+from record import ROOT, percent, run
 from torch import Tensor, nn
-
-sys.path.insert(0, str(ROOT))
 
 from vqvae_lite.checkpoints import Checkpoint
 from vqvae_lite.folders import SPLITS
@@ -78,14 +75,14 @@ class Split(NamedTuple):
     share_in_one_phone: float
 
 
-def main() -> None:
+def main() -> tuple[str, dict]:
     figures = {
         "codes_a_second": 100 / FRAMES,
         "paper_percent": PAPER,
         "phones": list(PHONES),
         "sets": {name: measure(name, speakers) for name, speakers in SETS.items()},
     }
-    print(f"written to {write_result('phonemes', 'python benchmarks/phonemes.py', figures)}")
+    return "phonemes", figures
 
 
 def read(models: dict[str, nn.Module], utterances: Sequence[Utterance]) -> Split:
@@ -286,4 +283,4 @@ def told_the_phones(parts: dict[str, Split]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -5,13 +5,9 @@ python benchmarks/prior.py checkpoints/maze checkpoints/prior prior
 
 import argparse
 import math
-import shlex
-import sys
 from dataclasses import asdict
 
-from record import ROOT, write_result
-
-sys.path.insert(0, str(ROOT))
+from record import run
 
 from vqvae_lite.encoding import encode_images
 from vqvae_lite.likelihoods import bits_per_dim
@@ -21,7 +17,7 @@ from vqvae_lite.recipes.images import load_images, recipe_of, training_images
 from vqvae_lite.recipes.priors import load_prior
 
 
-def main() -> None:
+def main() -> tuple[str, dict]:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("vqvae", help="a checkpoint or run folder, of a recipe with splits")
     parser.add_argument("prior", help="a checkpoint or run folder of `train prior`")
@@ -51,9 +47,8 @@ def main() -> None:
             "bits_per_dim_saved": round(bits_per_dim(saved, images[0].numel()), 5),
         }
         print(split, figures[split])
-    command = shlex.join(["python", "benchmarks/prior.py", *sys.argv[1:]])
-    print(f"written to {write_result(options.name, command, figures)}")
+    return options.name, figures
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -18,11 +18,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from record import write_result
+from record import run
 from torch import Tensor, nn
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from vector_quantize_pytorch import VectorQuantize
 
 from vqvae_lite import VectorQuantizer
@@ -127,13 +124,13 @@ def measure_memory(which: str, num_codes: int) -> float:
     return (read("VmHWM") - before) / 1024
 
 
-def main() -> None:
+def main() -> tuple[str, dict] | None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--memory", nargs=2, metavar=("WHICH", "K"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory:
         print(measure_memory(options.memory[0], int(options.memory[1])))
-        return
+        return None
     figures = {
         "yardstick": f"vector-quantize-pytorch {version('vector-quantize-pytorch')}",
         "vectors": BATCH * SIDE * SIDE,
@@ -157,8 +154,8 @@ def main() -> None:
             row["share_of_memory"] = row["ours_peak_mb"] / row["theirs_peak_mb"]
         figures["sizes"][num_codes] = {name: round(value, 3) for name, value in row.items()}
         print(f"K = {num_codes}: {figures['sizes'][num_codes]}", flush=True)
-    print(f"written to {write_result('quantizer', 'make bench', figures)}")
+    return "quantizer", figures
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

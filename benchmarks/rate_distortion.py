@@ -9,13 +9,10 @@ stopped goes on with the models that are missing.
 
 import argparse
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
-from record import write_result
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from record import run
 
 from vqvae_lite import train
 from vqvae_lite.baselines.bits import evaluate_bits
@@ -77,7 +74,7 @@ def measure(kind: str, settings: list[str]) -> dict:
     return figures
 
 
-def main() -> None:
+def main() -> tuple[str, dict]:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", required=True, help="the folder for what is measured so far")
     options = parser.parse_args()
@@ -91,9 +88,8 @@ def main() -> None:
         figures[name] = json.loads(file.read_text())
         print(name, figures[name]["validation"])
     shared = {"steps": STEPS + LAST_STEPS, "at_a_tenth_of_the_rate": LAST_STEPS, "shared": SHARED}
-    command = f"python benchmarks/rate_distortion.py --run {options.run}"
-    print(f"written to {write_result('rate_distortion', command, {**shared, 'models': figures})}")
+    return "rate_distortion", {**shared, "models": figures}
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

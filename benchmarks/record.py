@@ -1,25 +1,37 @@
-"""What every results file says beside its figures: command, commit, machine."""
+"""How a benchmark runs, and what every results file says beside its figures."""
 
 import json
 import os
 import platform
+import shlex
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
+# What is measured is the package of this checkout, also where another one is installed, or none:
+# so this module is imported before those that import the package (isort's force-to-top).
+sys.path.insert(0, str(ROOT))
 
 
-def write_result(name: str, command: str, figures: dict) -> Path:
-    """Writes `benchmarks/results/NAME.json`.
+def run(main: Callable[[], tuple[str, dict] | None]) -> None:
+    """Runs a benchmark and writes `benchmarks/results/NAME.json`.
 
     Args:
-        name: of the file.
-        command: what makes it again, from the root of the checkout.
-        figures: what was measured; JSON.
+        main: reads the command line; gives the file's name and what was measured, as JSON, or None
+            where there is nothing to write.
     """
+    if result := main():
+        print(f"written to {write_result(*result)}")
+
+
+def write_result(name: str, figures: dict) -> Path:
+    """Writes the figures, and beside them the command that made them, commit and machine."""
+    command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True
     ).stdout.strip()

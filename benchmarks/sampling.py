@@ -10,15 +10,11 @@ round. Then the cost of a position as the map grows.
 """
 
 import statistics
-import sys
 import time
-from pathlib import Path
 
 import torch
-from record import write_result
+from record import run
 from torch import Tensor
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from vqvae_lite.priors.pixelcnn import GatedPixelCNN, PixelCNNConfig
 from vqvae_lite.priors.sampling import cached_logits, sample
@@ -60,7 +56,7 @@ def seconds_forward(model: GatedPixelCNN, codes: Tensor, rows_so_far: bool) -> f
 
 
 @torch.no_grad()
-def main() -> None:
+def main() -> tuple[str, dict]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = make(device)
     codes = random_codes(SIDE, device)
@@ -102,8 +98,8 @@ def main() -> None:
         ),
     }
     print(figures)
-    print(f"written to {write_result('sampling', 'python benchmarks/sampling.py', figures)}")
+    return "sampling", figures
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

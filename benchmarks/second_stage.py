@@ -8,15 +8,13 @@ half precision, for a checkpoint of half the size, and measured as they are then
 """
 
 import argparse
-import shlex
 import shutil
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from record import ROOT, run
 from collapse import measure, train_maps
-from record import ROOT, write_result
 from safetensors.torch import save_file
 
 from vqvae_lite.encoding import encode_images
@@ -35,7 +33,7 @@ SETTINGS = {
 WIDTHS = {"second_stage": 64, "narrower": 56}
 
 
-def main() -> None:
+def main() -> tuple[str, dict]:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", required=True, help="the folder for the runs")
     parser.add_argument("--name", default="second_stage", help="of the results file")
@@ -57,8 +55,7 @@ def main() -> None:
         train_maps(settings, codes["train"], training, run / name, details)
         model = load_checkpoint(round_to_half(run / name, run / f"{name}-half")).model
         figures["models"][name] = measure(name, model, codes["test"], codes["train"][::6])
-    command = shlex.join(["python", "benchmarks/second_stage.py", *sys.argv[1:]])
-    print(f"written to {write_result(options.name, command, figures)}")
+    return options.name, figures
 
 
 def round_to_half(run: Path, path: Path) -> Path:
@@ -72,4 +69,4 @@ def round_to_half(run: Path, path: Path) -> Path:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -13,21 +13,16 @@ rate and back first, so that nothing is told apart by frequencies that the model
 
 import argparse
 import math
-import shlex
 import statistics
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
 import torch
-from record import ROOT, percent, write_result
-from torch import Tensor
-
-sys.path.insert(0, str(ROOT))
-
+from record import percent, run
 from coders import measure_coders
 from conversion import measure_pitch, measure_voice, measure_words
 from saidagain import SHUFFLED, Decoded, Sentence, as_heard, choose, decode_all
+from torch import Tensor
 
 from vqvae_lite.folders import SPLITS
 from vqvae_lite.metrics import CodeUsage
@@ -40,7 +35,7 @@ from vqvae_lite.sound.mulaw import to_wave
 from vqvae_lite.sound.speech import load_speech
 
 
-def main() -> None:
+def main() -> tuple[str, dict]:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", help="a checkpoint or run folder of a model of sound")
     parser.add_argument("--name", default="speech", help="of the results file")
@@ -79,8 +74,7 @@ def main() -> None:
     keep("voice", measure_voice(speech, speakers, sentences, decoded))
     keep("pitch", measure_pitch(speech["test"], speakers, sentences, pitches))
     keep("words", measure_words(speech["test"], speakers, sentences, decoded))
-    command = shlex.join(["python", "benchmarks/speech.py", *sys.argv[1:]])
-    print(f"written to {write_result(options.name, command, figures)}")
+    return options.name, figures
 
 
 def measure_codes(model: SoundVQVAE, rate: int, sentences: Sequence[Sentence]) -> dict:
@@ -162,4 +156,4 @@ def agree(pitch: Tensor, other: Tensor) -> dict:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

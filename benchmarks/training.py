@@ -6,15 +6,11 @@ Both run in turn on random images; what is quoted is the median of the ratios of
 """
 
 import statistics
-import sys
 import time
-from pathlib import Path
 
 import torch
-from record import write_result
+from record import run
 from torch import Tensor
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from vqvae_lite import VQVAE, ModelConfig
 
@@ -41,7 +37,7 @@ def seconds(fast: bool, model: VQVAE, optimizer: torch.optim.Adam, images: Tenso
     return time.perf_counter() - start
 
 
-def main() -> None:
+def main() -> tuple[str, dict]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     fast, plain = make(True, device), make(False, device)
     seconds(True, *fast), seconds(False, *plain)
@@ -56,8 +52,8 @@ def main() -> None:
         "times_faster": round(statistics.median(b / a for a, b in times), 2),
     }
     print(figures)
-    print(f"written to {write_result('training', 'python benchmarks/training.py', figures)}")
+    return "training", figures
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -11,15 +11,11 @@ are always at temperature 1, given frames that were imagined at temperature 1.
 
 import argparse
 import math
-import shlex
-import sys
 from collections.abc import Sequence
 
 import torch
-from record import ROOT, percent, write_result
+from record import percent, run
 from torch import Tensor
-
-sys.path.insert(0, str(ROOT))
 
 from vqvae_lite.images import to_uint8
 from vqvae_lite.model import VQVAE
@@ -206,7 +202,7 @@ def measure_long(
     return result
 
 
-def main() -> None:
+def main() -> tuple[str, dict]:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("vqvae", help="a checkpoint of a model of the mazes")
     parser.add_argument("video", help="a checkpoint of `train video`, over its codes")
@@ -238,9 +234,8 @@ def main() -> None:
         "long": measure_long(model, video.model, still.model, test, judge),
     }
     print(figures)
-    command = shlex.join(["python", "benchmarks/video.py", *sys.argv[1:]])
-    print(f"written to {write_result(options.name, command, figures)}")
+    return options.name, figures
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -11,16 +11,12 @@ and of the ratios within each.
 
 import argparse
 import math
-import shlex
 import statistics
-import sys
 import time
 from dataclasses import replace
 
 import torch
-from record import ROOT, write_result
-
-sys.path.insert(0, str(ROOT))
+from record import run
 
 from vqvae_lite.images import to_uint8
 from vqvae_lite.model import VQVAE
@@ -58,7 +54,7 @@ def milliseconds_in_pixels(past: Past, frame: GatedPixelCNN, batch: int) -> floa
     return 1000 * (time.perf_counter() - start) / batch
 
 
-def main() -> None:
+def main() -> tuple[str, dict]:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("vqvae", help="a checkpoint of a model of the mazes")
     parser.add_argument("video", help="a checkpoint of `train video`, over its codes")
@@ -91,9 +87,8 @@ def main() -> None:
             "times_faster": round(statistics.median(b / a for a, b in times), 1),
         }
     print(figures)
-    command = shlex.join(["python", "benchmarks/video_cost.py", *sys.argv[1:]])
-    print(f"written to {write_result('video_cost', command, figures)}")
+    return "video_cost", figures
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -9,12 +9,9 @@ counts too.
 
 import resource
 import sys
-from pathlib import Path
 
 import torch
-from record import write_result
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from record import run
 
 from vqvae_lite import VIMCO, TrainingConfig, VIMCOConfig, train
 from vqvae_lite.distributed import Place
@@ -31,7 +28,7 @@ def peak(device: torch.device) -> float:
     return kilobytes * (1e-9 if sys.platform == "darwin" else 1024e-9)
 
 
-def main() -> None:
+def main() -> tuple[str, dict]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     before = peak(device)
     config = VIMCOConfig(num_codebooks=10)
@@ -49,9 +46,8 @@ def main() -> None:
         "logits_of_all_samples_gigabytes": round(BATCH * config.samples * 3072 * 256 * 4e-9, 1),
     }
     print(figures)
-    command = "python benchmarks/vimco_memory.py"
-    print(f"written to {write_result('vimco_memory', command, figures)}")
+    return "vimco_memory", figures
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

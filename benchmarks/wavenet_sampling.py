@@ -11,15 +11,11 @@ ratios within each round.
 """
 
 import statistics
-import sys
 import time
-from pathlib import Path
 
 import torch
-from record import write_result
+from record import run
 from torch import Tensor
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from vqvae_lite.priors.wavenet import WaveNet, WaveNetConfig
 from vqvae_lite.sound.files import RATE
@@ -111,7 +107,7 @@ def measure(model: WaveNet) -> dict:
     return figures
 
 
-def main() -> None:
+def main() -> tuple[str, dict]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     figures = {
         "device": device.type,
@@ -121,9 +117,8 @@ def main() -> None:
             for layers in LAYERS_PER_CYCLE
         },
     }
-    command = "python benchmarks/wavenet_sampling.py"
-    print(f"written to {write_result('wavenet_sampling', command, figures)}")
+    return "wavenet_sampling", figures
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

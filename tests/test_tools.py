@@ -226,3 +226,35 @@ def test_environment_is_known_by_its_requirements(tmp_path, monkeypatch):
     (tmp_path / "constraints.txt").write_text("torch==2.15.0\n")
     assert environment.record((3, 12)) != before
     assert environment.record((3, 13)) != environment.record((3, 12))
+
+
+@pytest.fixture
+def record(monkeypatch, tmp_path):
+    """The module that benchmarks share, which writes into a folder of its own here."""
+    monkeypatch.setattr(sys, "path", [str(notebook_file.ROOT / "benchmarks"), *sys.path])
+    module = importlib.import_module("record")
+    monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
+    return module
+
+
+def test_a_benchmark_stores_the_command_that_makes_its_figures_again(record, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["/some/where/benchmarks/speech.py", "my run", "--name", "x"])
+    record.run(lambda: ("x", {"figure": 1}))
+    written = json.loads((record.RESULTS / "x.json").read_text())
+    assert written["command"] == "python benchmarks/speech.py 'my run' --name x"
+    assert written["figure"] == 1
+    assert set(written) == {"command", "commit", "machine", "figure"}
+    assert "x.json" in capsys.readouterr().out
+
+
+def test_a_benchmark_with_nothing_to_tell_writes_nothing(record):
+    record.run(lambda: None)
+    assert not record.RESULTS.exists()
+
+
+def test_every_benchmark_runs_in_the_same_way():
+    for path in (notebook_file.ROOT / "benchmarks").glob("*.py"):
+        text = path.read_text()
+        if "__main__" in text:
+            assert text.endswith('if __name__ == "__main__":\n    run(main)\n'), path.name
+        assert path.name == "record.py" or "sys.path.insert(0, str(ROOT))" not in text, path.name
