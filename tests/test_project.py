@@ -337,7 +337,7 @@ CORE = [
     {"images", "maze", "codebook", "networks"},
     {"quantizer", "likelihoods", "metrics", "distributed"},
     {"model"},
-    {"checkpoints", "codefile", "encoding", "evaluation"},
+    {"checkpoints", "codefile", "encoding", "evaluation", "records"},
     {"training"},
 ]
 WINGS = [

@@ -1,19 +1,23 @@
-"""Training, checkpoints, several processes: the same numbers, and nothing lost."""
+"""Training and its checkpoints: the same numbers, and nothing lost."""
 
+import copy
 import json
-import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, replace
+import types
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
 from torch import nn
 
+from vqvae_lite.baselines.vae import VAE, VAEConfig
 from vqvae_lite.checkpoints import CheckpointError, last_checkpoint, save_checkpoint, step_path
 from vqvae_lite.distributed import Place, processes
 from vqvae_lite.evaluation import evaluate
@@ -132,40 +136,6 @@ def test_every_image_once_an_epoch_and_shares_that_join():
     assert [a + b for a, b in zip(*shares, strict=True)] == alone
     later = list(ShuffledBatches(10, config, 7, Place(0, 1, torch.device("cpu"))))
     assert later == alone[7:]
-
-
-DDP_SCRIPT = """
-import sys, torch
-sys.path[:0] = [{root!r}, {tests!r}]
-import test_training as t
-from dataclasses import replace
-torch.set_num_threads(1)
-decay = {decay}
-with t.processes("cpu") as place:
-    model = t.new_model(replace(t.SMALL, decay=decay))
-    config = replace(t.CONFIG, precision="float32")
-    t.train(model, t.data(), config, place=place, run={run!r}, progress=False)
-"""
-
-
-@pytest.mark.parametrize("decay", [None, 0.9])
-def test_two_processes_end_like_one_on_the_joint_batch(tmp_path, decay):
-    script = tmp_path / "ddp.py"
-    run = str(tmp_path / "run")
-    tests = str(Path(__file__).parent)
-    script.write_text(DDP_SCRIPT.format(root=str(ROOT), tests=tests, decay=decay, run=run))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    subprocess.run(
-        [*command, "--nproc-per-node=2", str(script)],
-        check=True,
-        timeout=240,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    single = new_model(replace(SMALL, decay=decay))
-    train(single, data(), replace(CONFIG, precision="float32"), progress=False)
-    joint = load_checkpoint(run).model
-    assert_same_state(single, joint, tolerance=1e-4)
-    assert single.quantizer.passes == 6
 
 
 def test_a_kill_at_any_moment_leaves_a_good_checkpoint(tmp_path):
@@ -287,6 +257,129 @@ def test_training_refuses_what_cannot_be(tmp_path):
     half = done._replace(optimizer=dict(list(done.optimizer.items())[:3]))
     with pytest.raises(ValueError, match="cannot be resumed"):
         train(half.model, data(), replace(CONFIG, steps=8), resume=half)
+
+
+def test_a_checkpoint_is_resumed_by_its_own_kind_of_model_alone(tmp_path):
+    train(new_model(), data(), CONFIG, run=tmp_path, progress=False)
+    done, longer = load_checkpoint(tmp_path), replace(CONFIG, steps=8)
+    other = new_model(replace(SMALL, commitment=0.5))
+    with pytest.raises(ValueError, match="resumed: its model has commitment 0.25, .* given 0.5"):
+        train(other, data(), longer, resume=done)
+    other = VAE(VAEConfig(width=8))
+    with pytest.raises(ValueError, match="resumed: its model has kind 'vqvae', .* given 'vae'"):
+        train(other, data(), longer, resume=done)
+    with pytest.raises(TypeError, match="must have a name, `kind`"):
+        train(Own(), data(), longer, resume=done)
+
+
+class Output(NamedTuple):
+    codes: torch.Tensor
+    loss: torch.Tensor
+    note: str = "no number"
+
+
+@dataclass(frozen=True)
+class OwnConfig:
+    sizes: tuple[int, ...] = (3, 3)
+    num_codes: int | None = None
+
+
+class Own(nn.Module):
+    """What somebody else brings: tied weights, one that is frozen, one that nothing reaches."""
+
+    def __init__(self, config: OwnConfig | None = None):
+        super().__init__()
+        if config:
+            self.config, self.kind = config, "own"
+        self.one = nn.Conv2d(3, 3, 1)
+        self.other = nn.Conv2d(3, 3, 1)
+        self.other.weight = self.one.weight
+        self.frozen = nn.Parameter(torch.ones(3, 1, 1), requires_grad=False)
+        self.unused = nn.Parameter(torch.ones(2))
+
+    def forward(self, x):
+        y = self.frozen + self.other(self.one(x))
+        return Output((y[:, 0] > 0).long(), (y - x).square().mean())
+
+
+def test_a_model_of_ones_own_needs_neither_name_nor_settings_where_nothing_is_kept():
+    records = train(Own(), data(), CONFIG, progress=False)
+    assert [record.means.keys() for record in records] == [{"loss"}] * 6
+    assert records[-1].means["loss"] < records[0].means["loss"]
+
+
+@pytest.mark.parametrize("num_codes", [None, 2])
+def test_a_model_of_ones_own_is_kept_and_resumed(tmp_path, num_codes):
+    settings = OwnConfig(num_codes=num_codes)
+    names = {"loss"} if num_codes is None else {"loss", "perplexity"}
+    torch.manual_seed(0)
+    unbroken = Own(settings)
+    broken = copy.deepcopy(unbroken)
+    history = train(unbroken, data(), CONFIG, progress=False)
+    assert all(record.means.keys() == names for record in history)
+    train(broken, data(), replace(CONFIG, steps=3), run=tmp_path, progress=False)
+    kept = load_checkpoint(tmp_path, models={"own": (OwnConfig, Own)})
+    again = train(kept.model, data(), CONFIG, run=tmp_path, resume=kept, progress=False)
+    assert_same_state(unbroken, kept.model)
+    assert again == history
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"kind": None}, "must have a name, `kind`, a str; Own has None"),
+        ({"config": {"sizes": 3}}, "must have its settings, `config`, a dataclass; Own has"),
+        ({"config": OwnConfig(sizes=torch.ones(1))}, "config of Own cannot be stored as JSON"),
+    ],
+)
+def test_what_a_checkpoint_needs_is_asked_before_the_first_step(tmp_path, change, message):
+    model = Own(OwnConfig()).eval()
+    for name, value in change.items():
+        setattr(model, name, value)
+    with pytest.raises(TypeError, match=message):
+        train(model, data(), CONFIG, run=tmp_path / "run")
+    with pytest.raises(TypeError, match=message):
+        save_checkpoint(tmp_path / "run", model, step=1)
+    with pytest.raises(TypeError, match="details cannot be stored as JSON"):
+        train(Own(OwnConfig()), data(), CONFIG, run=tmp_path, details={"where": tmp_path})
+    assert not model.training
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("out", "given"),
+    [
+        (lambda loss: loss, "got Tensor"),
+        (lambda loss: (loss,), "got tuple"),
+        (lambda loss: {"loss": loss}, "got dict"),
+        (lambda loss: Output(None, loss[None]), r"got Output with a loss of the shape \(1,\)"),
+        (lambda loss: Output(None, 1.0), "got Output"),
+    ],
+)
+def test_an_output_without_a_loss_is_named_at_the_first_step(out, given):
+    class Other(Own):
+        def forward(self, x):
+            return out(super().forward(x).loss)
+
+    model = Other()
+    before = copy.deepcopy(model)
+    with pytest.raises(TypeError, match=f"named tuple with the scalar 'loss', {given}"):
+        train(model, data(), CONFIG, progress=False)
+    assert_same_state(model, before)
+
+
+def test_the_readmes_own_model_trains_and_goes_on(tmp_path, monkeypatch):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = text.split("### Your own model\n")[1]
+    code = re.search(r"(?ms)^```python\n(.*?)^```", section)[1]
+    assert len([line for line in code.splitlines() if line]) <= 25
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "own"}
+    monkeypatch.setitem(sys.modules, "own", types.ModuleType("own"))
+    exec(compile(code, "README.md", "exec"), names)
+    config = json.loads((tmp_path / "runs/mine/step-00000060/config.json").read_text())
+    assert config["history"][-1][0] == 60
+    assert "perplexity" in config["history"][-1][1]
 
 
 def test_without_its_optimizer_a_checkpoint_goes_on_with_a_new_one(tmp_path):

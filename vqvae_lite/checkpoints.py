@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -62,15 +63,15 @@ def save_checkpoint(
         optimizer: named tensors to resume from.
 
     Raises:
-        TypeError: the model has no `kind` or no `config`.
+        TypeError: as `check_storable`.
         FileExistsError: the path is taken; nothing is overwritten.
         CheckpointError: a weight is NaN or Inf; nothing is written.
     """
-    check_storable(model)
+    check_storable(model, details)
     path = Path(path)
     if path.exists():
         raise FileExistsError(f"there is already something at {path}; checkpoints are not replaced")
-    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    state = _copies(model.state_dict())
     for name, value in state.items():
         if not torch.isfinite(value).all():
             raise CheckpointError(f"not saved at step {step}: {name} contains NaN or Inf")
@@ -87,8 +88,7 @@ def save_checkpoint(
     partial.mkdir()
     save_file(state, partial / "model.safetensors")
     if optimizer:
-        tensors = {name: value.detach().cpu().contiguous() for name, value in optimizer.items()}
-        save_file(tensors, partial / "optimizer.safetensors")
+        save_file(_copies(optimizer), partial / "optimizer.safetensors")
     (partial / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     for file in [*partial.iterdir(), partial]:
         _flush(file)
@@ -97,11 +97,12 @@ def save_checkpoint(
     return path
 
 
-def check_storable(model: nn.Module) -> None:
-    """Raises TypeError unless a checkpoint can say what a model is.
+def check_storable(model: nn.Module, details: dict | None = None) -> None:
+    """Raises TypeError unless a checkpoint can say what a model is, and hold the details too.
 
     It needs `kind`, a name to load it by (see `models.load_checkpoint`), and `config`, a dataclass
-    of numbers, texts and tuples that its class is made from.
+    of numbers, texts and tuples that its class is made from. Both `config` and the details have to
+    be JSON.
     """
     kind, config = getattr(model, "kind", None), getattr(model, "config", None)
     if not isinstance(kind, str):
@@ -114,6 +115,67 @@ def check_storable(model: nn.Module) -> None:
             f"a model that is stored must have its settings, `config`, a dataclass; "
             f"{type(model).__name__} has {config!r}"
         )
+    for what, value in [
+        (f"config of {type(model).__name__}", asdict(config)),
+        ("details", details),
+    ]:
+        try:
+            json.dumps(value)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{what} cannot be stored as JSON: {error}") from error
+
+
+def check_resumable(checkpoint: Checkpoint, model: nn.Module) -> None:
+    """Raises TypeError or ValueError unless a model is of the kind and the settings stored.
+
+    So must the parameters be that the optimizer's state is of, where there is one.
+    """
+    check_storable(model)
+    ours, theirs = (
+        {"kind": one.kind, **json.loads(json.dumps(asdict(one.config)))}
+        for one in (model, checkpoint.model)
+    )
+    for name in {**theirs, **ours}:
+        if ours.get(name) != theirs.get(name):
+            raise ValueError(
+                f"{checkpoint.path} cannot be resumed: its model has {name} {theirs.get(name)!r}, "
+                f"the one given {ours.get(name)!r}"
+            )
+    names = {name.rsplit("/", 1)[0] for name in checkpoint.optimizer}
+    expected = {name for name, _ in _learning(model)}
+    if names and names != expected:
+        raise ValueError(
+            f"{checkpoint.path} cannot be resumed: its optimizer state covers {len(names)} of the "
+            f"model's {len(expected)} parameters"
+        )
+
+
+def optimizer_state(optimizer: torch.optim.Adam, model: nn.Module) -> dict[str, Tensor]:
+    """Adam's state of each parameter that learns, by name; zeros where no gradient came yet."""
+    tensors = {}
+    for name, parameter in _learning(model):
+        none = torch.zeros_like(parameter)
+        state = optimizer.state[parameter] or {
+            "step": torch.zeros(()), "exp_avg": none, "exp_avg_sq": none
+        }  # fmt: skip
+        tensors.update({f"{name}/{key}": value for key, value in state.items()})
+    return tensors
+
+
+def restore_optimizer(
+    optimizer: torch.optim.Adam, model: nn.Module, checkpoint: Checkpoint
+) -> None:
+    """Gives Adam the state that a checkpoint holds; where it was left out, Adam starts anew."""
+    if not checkpoint.optimizer:
+        return
+    for name, parameter in _learning(model):
+        for key in ("step", "exp_avg", "exp_avg_sq"):
+            value = checkpoint.optimizer[f"{name}/{key}"].clone()
+            optimizer.state[parameter][key] = value if key == "step" else value.to(parameter)
+
+
+def _learning(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
+    return [pair for pair in model.named_parameters() if pair[1].requires_grad]
 
 
 def find_checkpoint(path: str | Path) -> Path:
@@ -216,6 +278,13 @@ def fill(model: nn.Module, state: dict[str, Tensor], path: Path) -> None:
         if not torch.isfinite(value).all():
             raise CheckpointError(f"{path}: {name} contains NaN or Inf")
     model.load_state_dict(state)
+
+
+def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Each in memory of its own on the CPU: a file cannot hold two that share it, as tied ones."""
+    return {
+        name: value.detach().to("cpu", copy=True).contiguous() for name, value in tensors.items()
+    }
 
 
 def _flush(path: Path) -> None:

@@ -8,7 +8,6 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,11 +15,20 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Dataset, Sampler
 from tqdm.auto import tqdm
 
-from vqvae_lite.checkpoints import Checkpoint, remove_older, save_checkpoint, step_path
+from vqvae_lite.checkpoints import (
+    Checkpoint,
+    check_resumable,
+    check_storable,
+    optimizer_state,
+    remove_older,
+    restore_optimizer,
+    save_checkpoint,
+    step_path,
+)
 from vqvae_lite.checks import check_positive_int
 from vqvae_lite.distributed import Place
 from vqvae_lite.images import stack_images, to_float
-from vqvae_lite.metrics import CodeUsage
+from vqvae_lite.records import Record, Window, check_output
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 ALONE = Place(0, 1, torch.device("cpu"))
@@ -65,19 +73,6 @@ class TrainingConfig:
             raise ValueError(f"precision must be one of {PRECISIONS}, got {self.precision!r}")
 
 
-class Record(NamedTuple):
-    """Means over the steps since the record before it.
-
-    Attributes:
-        step: the last step that it covers.
-        means: of each scalar in the model's output, by its name ("loss", ...); for a model with
-            codes also "perplexity", of all codes of these steps together.
-    """
-
-    step: int
-    means: dict[str, float]
-
-
 def prepare_images(batch: Tensor) -> Tensor:
     """uint8 images (B, C, H, W) as a network takes them: float in [-1, 1], channels last."""
     return to_float(batch).contiguous(memory_format=torch.channels_last)
@@ -98,8 +93,9 @@ def train(
     """Trains a model in place, on one device or on several processes.
 
     Args:
-        model: moved to the device; left in training mode. Its output is a named tuple with the
-            scalar "loss"; its other scalars, and its "codes" where it has some, are recorded too.
+        model: any module whose output is a named tuple with the scalar "loss"; its other scalars
+            are recorded too. Moved to the device; left in training mode. To be stored or resumed
+            it needs a `kind` and a `config`: see `checkpoints.check_storable`.
         images: a data set of tensors of one shape, for most models uint8 (C, H, W) images, or of
             named tuples of tensors, given batch by batch through `__getitems__`.
         config: see `TrainingConfig`.
@@ -116,8 +112,9 @@ def train(
         About 200 records, those from before a resume included.
 
     Raises:
-        ValueError: the batch does not divide among the processes, there are no images, or
-            the checkpoint is already past the last step.
+        TypeError: the output is no such named tuple, or what is to be stored cannot be.
+        ValueError: the batch does not divide among the processes, there are no images, the
+            checkpoint is of another model or already past the last step.
         TrainingError: a loss or an encoder output is NaN or Inf.
     """
     if config.batch_size % place.world:
@@ -129,13 +126,17 @@ def train(
     first = resume.config["step"] if resume else 0
     if first >= config.steps:
         raise ValueError(f"the checkpoint has taken {first} of {config.steps} steps already")
+    if resume:
+        check_resumable(resume, model)
+    if run is not None:
+        check_storable(model, details)
 
     # Convolutions are faster where the channels of a pixel lie side by side.
     model.to(place.device, memory_format=torch.channels_last).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
     history = []
     if resume:
-        _restore_optimizer(optimizer, model, resume)
+        restore_optimizer(optimizer, model, resume)
         history = [Record(*record) for record in resume.config.get("history", [])]
     forward = model
     if place.world > 1:
@@ -153,7 +154,7 @@ def train(
         collate_fn=stack_images,
         pin_memory=place.device.type == "cuda",
     )
-    window = _Window(model)
+    window = Window(model)
     bar = tqdm(
         total=config.steps, initial=first, unit="step", disable=not (progress and place.rank == 0)
     )
@@ -167,6 +168,7 @@ def train(
                     out = forward(*x) if isinstance(x, tuple) else forward(x)
             except ValueError as error:
                 raise TrainingError(f"step {step}: {error}") from error
+            check_output(out)
             loss = out.loss.item()
             if not math.isfinite(loss):
                 raise TrainingError(f"step {step}: the loss is {loss}")
@@ -186,7 +188,7 @@ def train(
                     model,
                     step=step,
                     details={**(details or {}), "history": history},
-                    optimizer=_optimizer_state(optimizer, model),
+                    optimizer=optimizer_state(optimizer, model),
                 )
                 remove_older(run, step)
     return history
@@ -226,39 +228,6 @@ class ShuffledBatches(Sampler):
         return torch.randperm(self.num_images, generator=generator).tolist()
 
 
-class _Window:
-    """Sums up the steps between two records."""
-
-    def __init__(self, model: nn.Module):
-        self.config = model.config
-        self._clear()
-
-    def _clear(self) -> None:
-        self.names: list[str] = []
-        self.sums = 0.0
-        self.steps = 0
-        self.usage = None
-
-    def add(self, out: NamedTuple) -> None:
-        self.steps += 1
-        scalars = {name: value for name, value in out._asdict().items() if value.ndim == 0}
-        self.names = list(scalars)
-        # All of them at once: each transfer from a GPU waits for it.
-        values = torch.stack([value.detach().double() for value in scalars.values()])
-        self.sums = self.sums + values.cpu()
-        if "codes" in out._fields:
-            num_codebooks = getattr(self.config, "num_codebooks", 1)
-            self.usage = self.usage or CodeUsage(self.config.num_codes, num_codebooks)
-            self.usage.update(out.codes)
-
-    def close(self, step: int) -> Record:
-        means = dict(zip(self.names, (self.sums / self.steps).tolist(), strict=True))
-        if self.usage:
-            means["perplexity"] = self.usage.perplexity
-        self._clear()
-        return Record(step, means)
-
-
 def _move(batch: Tensor | tuple[Tensor, ...], device: torch.device) -> Tensor | tuple[Tensor, ...]:
     """A batch, or each of the tensors that it is made of, on the device."""
     if isinstance(batch, Tensor):
@@ -277,27 +246,3 @@ def _use_bfloat16(precision: str, device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.backends.mkldnn.is_available() and torch.cpu._is_avx512_bf16_supported()
-
-
-def _optimizer_state(optimizer: torch.optim.Adam, model: nn.Module) -> dict[str, Tensor]:
-    return {
-        f"{name}/{key}": value
-        for name, parameter in model.named_parameters()
-        for key, value in optimizer.state[parameter].items()
-    }
-
-
-def _restore_optimizer(optimizer: torch.optim.Adam, model: nn.Module, resume: Checkpoint) -> None:
-    if not resume.optimizer:
-        return  # left out, as in the checkpoints that are shared: Adam starts anew
-    names = {name.rsplit("/", 1)[0] for name in resume.optimizer}
-    expected = {name for name, _ in model.named_parameters()}
-    if names != expected:
-        raise ValueError(
-            f"{resume.path} cannot be resumed: its optimizer state covers {len(names)} of the "
-            f"model's {len(expected)} parameters"
-        )
-    for name, parameter in model.named_parameters():
-        for key in ("step", "exp_avg", "exp_avg_sq"):
-            value = resume.optimizer[f"{name}/{key}"].clone()
-            optimizer.state[parameter][key] = value if key == "step" else value.to(parameter)
