@@ -1,4 +1,8 @@
-"""One process or several: what `torchrun` says, and which share of a batch is whose."""
+"""One process or several: what `torchrun` says, and what several do together.
+
+Each process sees its share of a batch. What a model takes from the whole of it, such as the mean
+that a norm subtracts, is found by all of them together, or they would not do what one alone does.
+"""
 
 import os
 from collections.abc import Iterator
@@ -7,6 +11,8 @@ from typing import NamedTuple
 
 import torch
 import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class Place(NamedTuple):
@@ -53,3 +59,86 @@ def processes(device: str | None = None) -> Iterator[Place]:
     finally:
         if joined:
             dist.destroy_process_group()
+
+
+def world_size() -> int:
+    """How many processes compute together: 1 where there is no process group."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def sum_over_processes(x: Tensor) -> Tensor:
+    """The sum of what each process gives, on all of them; gradients flow back to each.
+
+    Every process has to call it, and, where it is part of a loss, its backward pass as well.
+
+    Args:
+        x: of the same shape and dtype in each, on the device of the process.
+    """
+    return _Sum.apply(x) if world_size() > 1 else x
+
+
+class _Sum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x: Tensor) -> Tensor:
+        total = x.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:
+        # What one process gives is in the sum, and so in the loss, of each.
+        return _Sum.forward(ctx, gradient)
+
+
+class JointBatchNorm(nn.BatchNorm1d):
+    """`nn.BatchNorm1d` over the batches of all processes, on CPUs too; without weight and bias.
+
+    Outside of a process group it is `nn.BatchNorm1d` to the bit, and so it is in eval mode.
+
+    Args:
+        num_features: channels, C of (B, C) or (B, C, T). All processes hold batches of one size.
+    """
+
+    def __init__(self, num_features: int):
+        super().__init__(num_features, affine=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Each channel with mean 0 and variance 1 over the batch, or by the running statistics."""
+        world = world_size()
+        if world == 1 or not self.training:
+            return super().forward(x)
+        self._check_input_dim(x)
+        with torch.autocast(x.device.type, enabled=False):
+            rows = x.float().movedim(1, -1)
+            count = rows[..., 0].numel() * world
+            mean = sum_over_processes(rows.flatten(0, -2).mean(0)) / world
+            rows = rows - mean
+            variance = sum_over_processes(rows.flatten(0, -2).square().mean(0)) / world
+            with torch.no_grad():
+                self.num_batches_tracked += 1
+                self.running_mean.lerp_(mean, self.momentum)
+                self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+            rows = rows * (variance + self.eps).rsqrt()
+        return rows.movedim(-1, 1).to(x.dtype)
+
+
+def check_joint(model: nn.Module) -> None:
+    """Raises ValueError where a norm would see the batch of its own process alone."""
+    for name, module in model.named_modules():
+        if isinstance(module, _BatchNorm) and not isinstance(
+            module, JointBatchNorm | nn.SyncBatchNorm
+        ):
+            raise ValueError(
+                f"model has {name!r}, a {type(module).__name__} that would see the batch of one "
+                f"process alone: with several take distributed.JointBatchNorm or, on GPUs, "
+                f"torch.nn.SyncBatchNorm"
+            )
+
+
+@torch.no_grad()
+def share_buffers(model: nn.Module) -> None:
+    """Gives the model of each process the buffers that it has in the first one."""
+    for buffer in model.buffers():
+        value = buffer.contiguous()
+        dist.broadcast(value, 0)
+        buffer.copy_(value)

@@ -5,11 +5,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from vqvae_lite.distributed import sum_over_processes, world_size
 from vqvae_lite.metrics import CodeUsage
 
 
 class Record(NamedTuple):
-    """Means over the steps since the record before it.
+    """Means over the steps since the record before it, and over all processes.
 
     Attributes:
         step: the last step that it covers.
@@ -25,10 +26,11 @@ class Record(NamedTuple):
 class Window:
     """Sums up the steps between two records."""
 
-    def __init__(self, model: nn.Module):
+    def __init__(self, model: nn.Module, device: torch.device):
         config = getattr(model, "config", None)
         self.num_codes: int | None = getattr(config, "num_codes", None)
         self.num_codebooks: int = getattr(config, "num_codebooks", 1)
+        self.device = device
         self._clear()
 
     def _clear(self) -> None:
@@ -53,8 +55,10 @@ class Window:
             self.usage.update(out.codes)
 
     def close(self, step: int) -> Record:
-        means = dict(zip(self.names, (self.sums / self.steps).tolist(), strict=True))
+        sums = sum_over_processes(self.sums.to(self.device)).cpu() / world_size()
+        means = dict(zip(self.names, (sums / self.steps).tolist(), strict=True))
         if self.usage:
+            self.usage.counts = sum_over_processes(self.usage.counts.to(self.device)).cpu()
             means["perplexity"] = self.usage.perplexity
         self._clear()
         return Record(step, means)

@@ -26,7 +26,7 @@ from vqvae_lite.checkpoints import (
     step_path,
 )
 from vqvae_lite.checks import check_positive_int
-from vqvae_lite.distributed import Place
+from vqvae_lite.distributed import Place, check_joint, share_buffers
 from vqvae_lite.images import stack_images, to_float
 from vqvae_lite.records import Record, Window, check_output
 
@@ -92,6 +92,12 @@ def train(
 ) -> list[Record]:
     """Trains a model in place, on one device or on several processes.
 
+    Several processes end where one would, up to rounding: each takes its share of every batch,
+    and gradients, codebooks, batch statistics and records are those of the whole. Only what is
+    drawn in a step (the noise of a VAE, dropout, crops) each draws for its share from a seed of
+    its own: other numbers, of the same distribution. All processes give the same arguments, but
+    for `place`; what the first one's model starts from, all start from.
+
     Args:
         model: any module whose output is a named tuple with the scalar "loss"; its other scalars
             are recorded too. Moved to the device; left in training mode. To be stored or resumed
@@ -114,7 +120,8 @@ def train(
     Raises:
         TypeError: the output is no such named tuple, or what is to be stored cannot be.
         ValueError: the batch does not divide among the processes, there are no images, the
-            checkpoint is of another model or already past the last step.
+            checkpoint is of another model or already past the last step, or a norm of the model
+            would see the batch of one process alone.
         TrainingError: a loss or an encoder output is NaN or Inf.
     """
     if config.batch_size % place.world:
@@ -130,6 +137,8 @@ def train(
         check_resumable(resume, model)
     if run is not None:
         check_storable(model, details)
+    if place.world > 1:
+        check_joint(model)
 
     # Convolutions are faster where the channels of a pixel lie side by side.
     model.to(place.device, memory_format=torch.channels_last).train()
@@ -140,6 +149,7 @@ def train(
         history = [Record(*record) for record in resume.config.get("history", [])]
     forward = model
     if place.world > 1:
+        share_buffers(model)  # the wrapper shares the parameters
         forward = DistributedDataParallel(model, broadcast_buffers=False)
     if config.compile:
         forward = torch.compile(forward)
@@ -154,7 +164,7 @@ def train(
         collate_fn=stack_images,
         pin_memory=place.device.type == "cuda",
     )
-    window = Window(model)
+    window = Window(model, place.device)
     bar = tqdm(
         total=config.steps, initial=first, unit="step", disable=not (progress and place.rank == 0)
     )
@@ -198,7 +208,7 @@ class ShuffledBatches(Sampler):
     """Lists of indices: epochs of shuffled images cut into batches, one after another.
 
     A batch may reach over the end of an epoch, so none is smaller. Every process takes its own
-    contiguous share of each batch: together they see what one process alone would.
+    contiguous share of each batch: together they are given what one process alone would be.
     """
 
     def __init__(self, num_images: int, config: TrainingConfig, first: int, place: Place):

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vqvae_lite.baselines.vae import kl_of_each, shift_noise, split_posterior
 from vqvae_lite.checks import check_positive_int
+from vqvae_lite.distributed import sum_over_processes, world_size
 from vqvae_lite.modules import FullPrecision, evaluating
 from vqvae_lite.secondstage.maps import Latents, MapConfig, MapDecoder, MapEncoder
 
@@ -97,6 +98,9 @@ class PixelVAE(FullPrecision):
         z = shift_noise(mean, log_variance, torch.randn_like(mean))
         nats = -self.decoder(maps, z[..., None]).mean()
         kl = kl_of_each(mean, log_variance).mean(0)
+        if self.training:
+            # What is free is a mean over the batch, and the batch may be that of several processes.
+            kl = sum_over_processes(kl) / world_size()
         if self.training and self.config.warmup_steps:
             weight = (self.steps / self.config.warmup_steps).clamp(max=1)
             self.steps += 1

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqvae_lite.checks import check_codes, check_positive_int
+from vqvae_lite.distributed import JointBatchNorm
 from vqvae_lite.modules import evaluating
 from vqvae_lite.priors.wavenet import WaveNet, WaveNetConfig
 from vqvae_lite.quantizer import VectorQuantizer
@@ -118,7 +119,7 @@ class SoundEncoder(nn.Module):
         )
         self.blocks = nn.ModuleList(SoundBlock(config.width) for _ in range(config.num_residual))
         self.out = nn.Conv1d(config.width, config.code_dim, 1)
-        self.norm = nn.BatchNorm1d(config.code_dim, affine=False)
+        self.norm = JointBatchNorm(config.code_dim)
 
     def forward(self, x: Tensor) -> Tensor:
         for convolution in self.strided:

@@ -1,0 +1,188 @@
+"""Two processes end where one does: every model, its codebook, its norms and its records."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from test_modes import SETTINGS
+from vqvae_lite.distributed import JointBatchNorm, Place, check_joint
+from vqvae_lite.models import MODELS as ALL_MODELS
+from vqvae_lite.models import load_checkpoint, new_model
+from vqvae_lite.priors.pixelcnn import PixelCNNConfig
+from vqvae_lite.training import TrainingConfig, prepare_images, train
+
+ROOT = Path(__file__).resolve().parents[1]
+ALONE = Place(0, 1, torch.device("cpu"))
+CONFIG = TrainingConfig(steps=4, batch_size=4, learning_rate=1e-2, precision="float32")
+MODELS = {
+    **{name: config for name, config in SETTINGS.items() if name in ALL_MODELS},
+    "by gradient": replace(SETTINGS["vqvae"], decay=None),
+    "pixelcnn": PixelCNNConfig(num_codes=7, width=8, num_layers=2),
+    # The KL divergence of some latents is above what is free, that of others below.
+    "pixelvae": replace(SETTINGS["pixelvae"], free_nats=0.05),
+    "soundvqvae": replace(SETTINGS["soundvqvae"], restart_below=0.1),
+}
+
+
+class Pair(NamedTuple):
+    first: Tensor
+    second: Tensor
+
+
+class Pairs(Dataset):
+    def __init__(self, first: Tensor, second: Tensor):
+        self.pair = Pair(first, second)
+
+    def __len__(self) -> int:
+        return len(self.pair.first)
+
+    def __getitems__(self, indices: Sequence[int]) -> Pair:
+        return Pair(*(part[indices] for part in self.pair))
+
+
+def data_of(name: str) -> tuple[Pairs, object]:
+    """Ten examples, and how a batch of them becomes what a model takes."""
+    generator = torch.Generator().manual_seed(3)
+
+    def draw(high: int, *shape: int) -> Tensor:
+        return torch.randint(high, shape, generator=generator)
+
+    second = draw(2, 10)
+    if name in ("vqvae", "by gradient", "vae", "vimco", "autoencoder"):
+        squares = draw(256, 10, 3, 2, 2).repeat_interleave(8, 2).repeat_interleave(8, 3)
+        return Pairs(squares.to(torch.uint8), second), lambda pair: prepare_images(pair.first)
+    if name in ("pixelvae", "pixelvqvae"):
+        return Pairs(draw(9, 10, 6, 6), second), lambda pair: pair.first
+    if name == "pixelcnn":
+        return Pairs(draw(7, 10, 4, 4), second), lambda pair: pair.first
+    if name == "video":
+        return Pairs(draw(7, 10, 4, 3, 3), draw(2, 10, 3)), tuple
+    if name == "cepstralvqvae":
+        frames = torch.randn(10, 8, 5, generator=generator).cumsum(1)
+        return Pairs(frames, second), tuple
+    levels = draw(256, 10, 80).to(torch.uint8) if name == "soundvqvae" else draw(7, 10, 20)
+    return Pairs(levels, second), tuple
+
+
+def train_all(place: Place, run: str | None = None) -> dict:
+    """The state and the records of each model after four steps without any chance in them."""
+    results = {}
+    for name, config in MODELS.items():
+        if hasattr(config, "dropout"):
+            config = replace(config, dropout=0.0)
+        kind = name if name in ALL_MODELS else "vqvae"
+        model = new_model(kind, config, seed=place.rank)  # what rank 0 begins with counts
+        data, prepare = data_of(name)
+        kept = run if name == "vqvae" else None
+        records = train(model, data, CONFIG, place=place, run=kept, prepare=prepare, progress=False)
+        results[name] = model.state_dict(), [tuple(record) for record in records]
+    return results
+
+
+def without_chance(change: Callable) -> None:
+    """One number takes the place of all draws; Adam does not make much of gradients of 1e-9."""
+    change(torch, "randn_like", torch.zeros_like)
+    change(torch, "rand", lambda shape, **options: torch.full(shape, 0.3, **options))
+    change(torch.optim, "Adam", partial(torch.optim.Adam, eps=1e-3))
+
+
+SCRIPT = """
+import sys, torch
+sys.path[:0] = [{root!r}, {tests!r}]
+torch.set_num_threads(1)
+import test_distributed as t
+from vqvae_lite.distributed import processes
+t.without_chance(setattr)
+with processes("cpu") as place:
+    torch.save(t.train_all(place, {folder!r} + "/run"), {folder!r} + f"/{{place.rank}}.pt")
+"""
+
+
+@pytest.fixture(scope="module")
+def alone() -> dict:
+    """What one process ends with."""
+    with pytest.MonkeyPatch.context() as patch:
+        without_chance(patch.setattr)
+        return train_all(ALONE)
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory) -> list:
+    """What each of two processes ends with, and the folder of their run."""
+    folder = tmp_path_factory.mktemp("two")
+    script = folder / "two.py"
+    tests = str(Path(__file__).parent)
+    script.write_text(SCRIPT.format(root=str(ROOT), tests=tests, folder=str(folder)))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    subprocess.run(
+        [*command, str(script)], check=True, timeout=240, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    return [*(torch.load(folder / f"{rank}.pt") for rank in range(2)), folder / "run"]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_two_processes_end_where_one_does(name, alone, together):
+    (first, records), (second, others) = (results[name] for results in together[:2])
+    for key, value in first.items():
+        assert torch.equal(value, second[key]), key
+    assert records == others
+    state, expected = alone[name]
+    for key, value in state.items():
+        torch.testing.assert_close(first[key], value, atol=1e-5, rtol=1e-5, msg=key)
+    for (step, means), (_, wanted) in zip(records, expected, strict=True):
+        assert means == pytest.approx(wanted, rel=1e-5), step
+
+
+def test_the_first_process_keeps_the_checkpoints(together):
+    assert [entry.name for entry in together[2].iterdir()] == ["step-00000004"]
+    checkpoint = load_checkpoint(together[2])
+    state, records = together[0]["vqvae"]
+    for key, value in checkpoint.model.state_dict().items():
+        assert torch.equal(value, state[key]), key
+    assert [tuple(record) for record in checkpoint.config["history"]] == records
+
+
+class Normed(nn.Module):
+    """Somebody else's model, with a norm of torch's own."""
+
+    def __init__(self, norm: nn.Module):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(3, 3), norm)
+
+
+@pytest.mark.parametrize(
+    "norm", [nn.BatchNorm1d(3), nn.BatchNorm2d(3).eval(), nn.LazyBatchNorm1d()]
+)
+def test_a_norm_that_would_see_one_share_alone_is_refused_by_name(norm):
+    model, place = Normed(norm).eval(), Place(0, 2, torch.device("cpu"))
+    with pytest.raises(
+        ValueError, match=r"'layers.1', a \w*BatchNorm.*take distributed.JointBatch"
+    ):
+        train(model, data_of("vqvae")[0], CONFIG, place=place)
+    assert not model.training, "nothing was begun"
+    check_joint(Normed(JointBatchNorm(3)))
+    check_joint(Normed(nn.SyncBatchNorm(3)))
+    check_joint(Normed(nn.InstanceNorm1d(3)))
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (2, 3, 7)])
+def test_alone_a_joint_norm_is_that_of_torch_to_the_bit(shape):
+    ours, torchs = JointBatchNorm(3), nn.BatchNorm1d(3, affine=False)
+    assert ours.state_dict().keys() == torchs.state_dict().keys()
+    for _ in range(3):
+        x = torch.randn(shape)
+        assert torch.equal(ours(x), torchs(x))
+    ours.eval(), torchs.eval()
+    assert torch.equal(ours(x), torchs(x))
+    for key, value in ours.state_dict().items():
+        assert torch.equal(value, torchs.state_dict()[key]), key
