@@ -23,10 +23,10 @@ from record import ROOT, percent, run
 from torch import Tensor, nn
 
 from vqvae_lite.checkpoints import Checkpoint
+from vqvae_lite.codebook import nearest_codes
 from vqvae_lite.folders import SPLITS
 from vqvae_lite.metrics import CodeUsage
 from vqvae_lite.models import load_checkpoint
-from vqvae_lite.quantizer import nearest_codes
 from vqvae_lite.sound.cepstral import CepstralVQVAE
 from vqvae_lite.sound.coding import encode_wave
 from vqvae_lite.sound.files import RATE, Utterance

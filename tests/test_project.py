@@ -335,7 +335,7 @@ NAMES = dict(modules())
 CORE = [
     {"checks", "modules", "folders"},
     {"images", "maze", "codebook", "networks"},
-    {"quantizer", "likelihoods", "metrics", "distributed"},
+    {"quantizer", "quantizers", "likelihoods", "metrics", "distributed"},
     {"model"},
     {"checkpoints", "codefile", "encoding", "evaluation", "records"},
     {"training"},

@@ -12,13 +12,15 @@ _HOMES = {
     "baselines.vae": ("VAE", "VAEConfig"),
     "baselines.vimco": ("VIMCO", "VIMCOConfig"),
     "checkpoints": ("save_checkpoint",),
+    "codebook": ("nearest_codes",),
     "evaluation": ("evaluate",),
     "model": ("VQVAE", "ModelConfig", "VQVAEOutput"),
     "models": ("load_checkpoint",),
     "priors.pixelcnn": ("GatedPixelCNN", "PixelCNNConfig"),
     "priors.sampling": ("sample",),
     "priors.wavenet": ("WaveNet", "WaveNetConfig"),
-    "quantizer": ("QuantizerOutput", "VectorQuantizer", "nearest_codes", "straight_through"),
+    "quantizer": ("QuantizerOutput", "VectorQuantizer", "straight_through"),
+    "quantizers": ("Quantizer", "quantizer_of"),
     "sound.model": ("SoundConfig", "SoundOutput", "SoundVQVAE"),
     "training": ("TrainingConfig", "train"),
 }
@@ -30,18 +32,15 @@ if TYPE_CHECKING:
     from vqvae_lite.baselines.vae import VAE, VAEConfig
     from vqvae_lite.baselines.vimco import VIMCO, VIMCOConfig
     from vqvae_lite.checkpoints import save_checkpoint
+    from vqvae_lite.codebook import nearest_codes
     from vqvae_lite.evaluation import evaluate
     from vqvae_lite.model import VQVAE, ModelConfig, VQVAEOutput
     from vqvae_lite.models import load_checkpoint
     from vqvae_lite.priors.pixelcnn import GatedPixelCNN, PixelCNNConfig
     from vqvae_lite.priors.sampling import sample
     from vqvae_lite.priors.wavenet import WaveNet, WaveNetConfig
-    from vqvae_lite.quantizer import (
-        QuantizerOutput,
-        VectorQuantizer,
-        nearest_codes,
-        straight_through,
-    )
+    from vqvae_lite.quantizer import QuantizerOutput, VectorQuantizer, straight_through
+    from vqvae_lite.quantizers import Quantizer, quantizer_of
     from vqvae_lite.sound.model import SoundConfig, SoundOutput, SoundVQVAE
     from vqvae_lite.training import TrainingConfig, train
 

@@ -1,7 +1,8 @@
-"""How a codebook learns without a gradient: moving averages, and restarts of unused codes.
+"""A codebook: whose code is nearest, and how codes learn without a gradient.
 
-Source: appendix A.1 of van den Oord, Vinyals and Kavukcuoglu (NIPS 2017). Every function changes
-what it is given in place, and under `torch.distributed` works on the vectors of all processes.
+Source: equation 1 and appendix A.1 of van den Oord, Vinyals and Kavukcuoglu (NIPS 2017). What is
+learned, by moving averages and restarts of unused codes, changes the codebook in place, and under
+`torch.distributed` from the vectors of all processes.
 """
 
 import math
@@ -10,11 +11,47 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+# How many scores (vectors x codes) one chunk of `nearest_codes` holds at a time: few enough
+# to stay in a CPU's cache, many enough to keep a GPU busy.
+_SCORES_PER_CHUNK = {"cpu": 2**20, "cuda": 2**27}
+
 # For `row_keys`: an odd number whose bits are mixed well (from SplitMix64), a key that no row has,
 # and how many numbers fit into a CPU's cache.
 _BASE = 0xBF58476D1CE4E5B9 - 2**64
 _NO_KEY = 2**63 - 1
 _NUMBERS_PER_PART = 2**18
+
+
+@torch.no_grad()
+def nearest_codes(vectors: Tensor, codebook: Tensor) -> Tensor:
+    """The index of each vector's nearest code (equation 1 of the paper).
+
+    The squared distance is |x|^2 - 2 x.e + |e|^2. Neither |x|^2, which is the same for every
+    code, nor the square root changes which code is nearest, so |e|^2 / 2 - x.e is enough. Both
+    sides are first shifted by the mean code, which changes no distance and keeps the digits
+    that a common offset would cost.
+
+    Args:
+        vectors: (N, D), floating point.
+        codebook: (K, D), of the same dtype and device.
+
+    Returns:
+        (N,) int64 in [0, K); the lowest index where codes tie.
+    """
+    mean = codebook.mean(0)
+    codebook = codebook - mean
+    half_squared_norms = 0.5 * codebook.square().sum(1)
+    transposed = codebook.t().contiguous()
+    budget = _SCORES_PER_CHUNK.get(vectors.device.type, _SCORES_PER_CHUNK["cuda"])
+    rows = max(1, budget // len(codebook))
+    # One buffer for all chunks: to allocate each anew costs more than to fill it.
+    scores = vectors.new_empty(min(rows, len(vectors)), len(codebook))
+    codes = []
+    for chunk in vectors.split(rows):
+        out = scores[: len(chunk)]
+        torch.addmm(half_squared_norms, chunk - mean, transposed, alpha=-1, out=out)
+        codes.append(out.argmin(1))
+    return torch.cat(codes)
 
 
 def track_use(count: Tensor, codes: Tensor, decay: float) -> Tensor:

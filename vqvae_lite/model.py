@@ -14,7 +14,7 @@ from vqvae_lite.images import exact_uint8, to_float
 from vqvae_lite.likelihoods import Bound, get_likelihood, negative_log_likelihood
 from vqvae_lite.modules import evaluating
 from vqvae_lite.networks import Decoder, Encoder
-from vqvae_lite.quantizer import VectorQuantizer
+from vqvae_lite.quantizers import get_quantizer, quantizer_of
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class ModelConfig:
             smaller one has the effect of a smaller beta and a smaller codebook term.
         likelihood: a name of `likelihoods.LIKELIHOODS`: the reconstruction term is then minus the
             log-likelihood of the 8-bit values; None: the squared error.
+        quantizer: a name of `quantizers.QUANTIZERS`.
     """
 
     in_channels: int = 3
@@ -51,6 +52,7 @@ class ModelConfig:
     restart_below: float | None = 0.0
     noise_variance: float = 1.0
     likelihood: str | None = None
+    quantizer: str = "vq"
 
 
 class VQVAEOutput(NamedTuple):
@@ -96,21 +98,14 @@ class VQVAE(nn.Module):
             raise ValueError(
                 f"noise_variance must be finite and above 0, got {config.noise_variance}"
             )
+        get_quantizer(config.quantizer)  # an unknown one is refused before anything is made
         self.config = config
         self.likelihood = get_likelihood(config.likelihood) if config.likelihood else None
         parameters = self.likelihood.parameters_per_value if self.likelihood else 1
         channels = config.num_codebooks * config.code_dim
         shape = {"num_halvings": config.num_halvings, "num_residual": config.num_residual}
         self.encoder = Encoder(config.in_channels, config.width, channels, **shape)
-        self.quantizer = VectorQuantizer(
-            config.num_codes,
-            config.code_dim,
-            commitment=config.commitment,
-            decay=config.decay,
-            num_codebooks=config.num_codebooks,
-            restart_below=config.restart_below,
-            generator=generator,
-        )
+        self.quantizer = quantizer_of(config, config.num_codebooks, generator)
         self.decoder = Decoder(channels, config.width, config.in_channels * parameters, **shape)
 
     def forward(self, x: Tensor) -> VQVAEOutput:

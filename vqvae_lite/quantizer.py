@@ -1,4 +1,4 @@
-"""The vector quantizer: nearest codes, the straight-through gradient, two ways to learn.
+"""The vector quantizer: codes for vectors, the straight-through gradient, two ways to learn.
 
 Source: van den Oord, Vinyals and Kavukcuoglu, "Neural Discrete Representation Learning"
 (NIPS 2017), section 3.1 (the discrete latents), 3.2 (the losses) and appendix A.1 (EMA).
@@ -11,26 +11,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqvae_lite.checks import check_codes, check_positive_int
-from vqvae_lite.codebook import move_codes, restart_codes, track_use
+from vqvae_lite.codebook import move_codes, nearest_codes, restart_codes, track_use
 from vqvae_lite.modules import FullPrecision
-
-# How many scores (vectors x codes) one chunk of `nearest_codes` holds at a time: few enough
-# to stay in a CPU's cache, many enough to keep a GPU busy.
-_SCORES_PER_CHUNK = {"cpu": 2**20, "cuda": 2**27}
 
 # A gradient codebook needs no moving average to learn, only to know which codes are in use.
 _GRADIENT_COUNT_DECAY = 0.99
 
 
 class QuantizerOutput(NamedTuple):
-    """What a `VectorQuantizer` returns.
+    """What a quantizer returns: a `VectorQuantizer`, or another `quantizers.Quantizer`.
 
     Attributes:
         quantized: the chosen vectors, in the shape and dtype of z_e. Their gradient goes to
             z_e unchanged (the straight-through estimator).
         codes: int64 indices in [0, K), of shape (B, *spatial), or (B, C, *spatial) with C > 1
             codebooks.
-        codebook_loss: scalar, the mean of (sg[z_e] - e)^2; 0 where the codebook learns by EMA.
+        codebook_loss: scalar, the mean of (sg[z_e] - e)^2; 0 where no codebook learns by gradient.
         commitment_loss: scalar, the mean of (z_e - sg[e])^2, not yet weighted.
         loss: codebook_loss + commitment * commitment_loss.
     """
@@ -40,38 +36,6 @@ class QuantizerOutput(NamedTuple):
     codebook_loss: Tensor
     commitment_loss: Tensor
     loss: Tensor
-
-
-@torch.no_grad()
-def nearest_codes(vectors: Tensor, codebook: Tensor) -> Tensor:
-    """The index of each vector's nearest code (equation 1 of the paper).
-
-    The squared distance is |x|^2 - 2 x.e + |e|^2. Neither |x|^2, which is the same for every
-    code, nor the square root changes which code is nearest, so |e|^2 / 2 - x.e is enough. Both
-    sides are first shifted by the mean code, which changes no distance and keeps the digits
-    that a common offset would cost.
-
-    Args:
-        vectors: (N, D), floating point.
-        codebook: (K, D), of the same dtype and device.
-
-    Returns:
-        (N,) int64 in [0, K); the lowest index where codes tie.
-    """
-    mean = codebook.mean(0)
-    codebook = codebook - mean
-    half_squared_norms = 0.5 * codebook.square().sum(1)
-    transposed = codebook.t().contiguous()
-    budget = _SCORES_PER_CHUNK.get(vectors.device.type, _SCORES_PER_CHUNK["cuda"])
-    rows = max(1, budget // len(codebook))
-    # One buffer for all chunks: to allocate each anew costs more than to fill it.
-    scores = vectors.new_empty(min(rows, len(vectors)), len(codebook))
-    codes = []
-    for chunk in vectors.split(rows):
-        out = scores[: len(chunk)]
-        torch.addmm(half_squared_norms, chunk - mean, transposed, alpha=-1, out=out)
-        codes.append(out.argmin(1))
-    return torch.cat(codes)
 
 
 def straight_through(z_e: Tensor, z_q: Tensor) -> Tensor:

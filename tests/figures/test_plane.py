@@ -6,8 +6,8 @@ import pytest
 import torch
 from matplotlib.path import Path
 
+from vqvae_lite.codebook import nearest_codes
 from vqvae_lite.figures import plane
-from vqvae_lite.quantizer import nearest_codes
 
 
 def random_codes(num_codes, seed):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vqvae_lite.quantizer import nearest_codes
+from vqvae_lite.codebook import nearest_codes
 from vqvae_lite.sound.phonemes import count_phones, k_means, phone_accuracy, phone_map
 
 CODES = torch.tensor([0, 0, 0, 1, 1, 3, 3, 3])

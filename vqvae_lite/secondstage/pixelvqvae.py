@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from vqvae_lite.checks import check_codes, check_positive_int
 from vqvae_lite.modules import evaluating
-from vqvae_lite.quantizer import VectorQuantizer
+from vqvae_lite.quantizers import get_quantizer, quantizer_of
 from vqvae_lite.secondstage.maps import Latents, MapConfig, MapDecoder, MapEncoder
 
 
@@ -27,6 +27,7 @@ class PixelVQVAEConfig(MapConfig):
             the defaults. Much heavier ones can leave the decoder without a use for the codes.
         decay: gamma of the moving averages; None trains the codebooks by gradients.
         restart_below: see `VectorQuantizer`.
+        quantizer: a name of `quantizers.QUANTIZERS`.
     """
 
     num_codebooks: int = 3
@@ -35,6 +36,7 @@ class PixelVQVAEConfig(MapConfig):
     commitment: float = 0.01
     decay: float | None = 0.99
     restart_below: float | None = None
+    quantizer: str = "vq"
 
 
 class PixelVQVAEOutput(NamedTuple):
@@ -74,17 +76,10 @@ class PixelVQVAE(nn.Module):
         super().__init__()
         self.config = config = config or PixelVQVAEConfig()
         check_positive_int(num_codebooks=config.num_codebooks, code_dim=config.code_dim)
+        get_quantizer(config.quantizer)  # an unknown one is refused before anything is made
         inputs = config.num_codebooks * config.code_dim
         self.encoder = MapEncoder(config, inputs)
-        self.quantizer = VectorQuantizer(
-            config.num_codes,
-            config.code_dim,
-            commitment=config.commitment,
-            decay=config.decay,
-            num_codebooks=config.num_codebooks,
-            restart_below=config.restart_below,
-            generator=generator,
-        )
+        self.quantizer = quantizer_of(config, config.num_codebooks, generator)
         self.decoder = MapDecoder(config, inputs)
 
     def forward(self, maps: Tensor) -> PixelVQVAEOutput:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from vqvae_lite.checks import check_label, check_positive_int
 from vqvae_lite.modules import evaluating
-from vqvae_lite.quantizer import VectorQuantizer
+from vqvae_lite.quantizers import get_quantizer, quantizer_of
 from vqvae_lite.sound.measures import BANDS, FRAME_HOP, mfcc
 from vqvae_lite.sound.model import SoundOutput
 
@@ -40,6 +40,7 @@ class CepstralConfig:
         commitment: beta of equation 3; all losses are means.
         decay: of the EMA codebook.
         restart_below: see `VectorQuantizer`.
+        quantizer: a name of `quantizers.QUANTIZERS`.
     """
 
     num_speakers: int = 1
@@ -53,6 +54,7 @@ class CepstralConfig:
     commitment: float = 0.25
     decay: float = 0.99
     restart_below: float = 0.1
+    quantizer: str = "vq"
 
     def __post_init__(self):
         check_positive_int(
@@ -95,6 +97,7 @@ class CepstralVQVAE(nn.Module):
     def __init__(self, config: CepstralConfig | None = None):
         super().__init__()
         self.config = config = config or CepstralConfig()
+        get_quantizer(config.quantizer)  # an unknown one is refused before anything is made
         size, width = config.coefficients, config.width
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("units", torch.eye(size))
@@ -105,13 +108,7 @@ class CepstralVQVAE(nn.Module):
             nn.ReLU(),
             nn.Conv1d(width, config.code_dim, 1),
         )
-        self.quantizer = VectorQuantizer(
-            config.num_codes,
-            config.code_dim,
-            commitment=config.commitment,
-            decay=config.decay,
-            restart_below=config.restart_below,
-        )
+        self.quantizer = quantizer_of(config)
         self.speaker = nn.Embedding(config.num_speakers, width)
         self.code = nn.Conv1d(config.code_dim, width, 1)
         self.answer = nn.Conv1d(width, 3 * size, 1)  # for the code before, its own, the one after

@@ -12,7 +12,7 @@ from vqvae_lite.checks import check_codes, check_positive_int
 from vqvae_lite.distributed import JointBatchNorm
 from vqvae_lite.modules import evaluating
 from vqvae_lite.priors.wavenet import WaveNet, WaveNetConfig
-from vqvae_lite.quantizer import VectorQuantizer
+from vqvae_lite.quantizers import get_quantizer, quantizer_of
 from vqvae_lite.sound.mulaw import to_companded
 
 
@@ -40,6 +40,7 @@ class SoundConfig:
         skip_width: see `WaveNetConfig`.
         num_cycles: see `WaveNetConfig`.
         layers_per_cycle: see `WaveNetConfig`.
+        quantizer: a name of `quantizers.QUANTIZERS`.
     """
 
     num_speakers: int = 1
@@ -56,6 +57,7 @@ class SoundConfig:
     skip_width: int = 128
     num_cycles: int = 2
     layers_per_cycle: int = 10
+    quantizer: str = "vq"
 
     def __post_init__(self):
         check_positive_int(
@@ -159,14 +161,9 @@ class SoundVQVAE(nn.Module):
     def __init__(self, config: SoundConfig | None = None):
         super().__init__()
         self.config = config = config or SoundConfig()
+        get_quantizer(config.quantizer)  # an unknown one is refused before anything is made
         self.encoder = SoundEncoder(config)
-        self.quantizer = VectorQuantizer(
-            config.num_codes,
-            config.code_dim,
-            commitment=config.commitment,
-            decay=config.decay,
-            restart_below=config.restart_below,
-        )
+        self.quantizer = quantizer_of(config)
         # The decoder may look at the codes to both sides: all of them are there when it begins.
         kernel = {"kernel_size": config.context, "padding": config.context // 2}
         self.context = nn.Sequential(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vqvae_lite.checks import check_codes, check_positive_int
-from vqvae_lite.quantizer import nearest_codes
+from vqvae_lite.codebook import nearest_codes
 
 
 def count_phones(codes: Tensor, phones: Tensor, num_codes: int, num_phones: int) -> Tensor:
