@@ -8,6 +8,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from vqvae_lite.baselines.autoencoder import AutoencoderConfig
+from vqvae_lite.baselines.vae import VAEConfig
+from vqvae_lite.baselines.vimco import VIMCOConfig
 from vqvae_lite.checkpoints import save_checkpoint
 from vqvae_lite.encoding import encode_images
 from vqvae_lite.images import TensorImages, to_float
@@ -15,7 +18,7 @@ from vqvae_lite.metrics import CodeUsage, compressed_bits, psnr, ssim
 from vqvae_lite.model import VQVAE, ModelConfig
 from vqvae_lite.models import load_checkpoint
 from vqvae_lite.modules import fingerprint
-from vqvae_lite.networks import Decoder, Encoder, ResidualBlock
+from vqvae_lite.networks import Decoder, Encoder, NetworkConfig, ResidualBlock
 
 
 def images(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -50,6 +53,19 @@ def test_shapes_of_encoder_and_decoder(halvings, size):
     assert z.shape == (2, 6, size[0] // 2**halvings, size[1] // 2**halvings)
     decoder = Decoder(6, 4, 3, num_halvings=halvings, num_residual=1)
     assert decoder(z).shape == (2, 3, *size)
+
+
+@pytest.mark.parametrize("config", [ModelConfig, VAEConfig, VIMCOConfig, AutoencoderConfig])
+def test_all_image_models_have_their_networks_from_the_same_four_settings(config):
+    settings = config(1, 6, 3, 4)
+    assert isinstance(settings, NetworkConfig)
+    encoder, decoder = settings.encoder(5), settings.decoder(7, 9)
+    z = encoder(images(2, 1, 16, 24))
+    assert z.shape == (2, 5, 2, 3)
+    assert decoder(torch.zeros(2, 7, 2, 3)).shape == (2, 9, 16, 24)
+    for network in (encoder, decoder):
+        assert [block.conv1x1.out_channels for block in network.residuals] == [6] * 4
+    assert config() == config(3, 256, 2, 2), "the paper's"
 
 
 def test_the_papers_network_has_the_papers_size():

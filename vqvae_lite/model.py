@@ -13,19 +13,15 @@ from vqvae_lite.checks import check_images, check_positive_int
 from vqvae_lite.images import exact_uint8, to_float
 from vqvae_lite.likelihoods import Bound, get_likelihood, negative_log_likelihood
 from vqvae_lite.modules import evaluating
-from vqvae_lite.networks import Decoder, Encoder
+from vqvae_lite.networks import NetworkConfig
 from vqvae_lite.quantizers import get_quantizer, quantizer_of
 
 
 @dataclass(frozen=True)
-class ModelConfig:
-    """What a `VQVAE` is made from; the defaults are the paper's image model (section 4.1).
+class ModelConfig(NetworkConfig):
+    """What a `VQVAE` is made from: the attributes of `NetworkConfig`, and these.
 
     Attributes:
-        in_channels: channels of an image.
-        width: channels of every hidden layer.
-        num_halvings: how often the encoder halves height and width.
-        num_residual: residual blocks in the encoder, and in the decoder.
         num_codes: K.
         code_dim: D.
         num_codebooks: codes at each position.
@@ -40,10 +36,6 @@ class ModelConfig:
         quantizer: a name of `quantizers.QUANTIZERS`.
     """
 
-    in_channels: int = 3
-    width: int = 256
-    num_halvings: int = 2
-    num_residual: int = 2
     num_codes: int = 512
     code_dim: int = 64
     num_codebooks: int = 1
@@ -103,10 +95,9 @@ class VQVAE(nn.Module):
         self.likelihood = get_likelihood(config.likelihood) if config.likelihood else None
         parameters = self.likelihood.parameters_per_value if self.likelihood else 1
         channels = config.num_codebooks * config.code_dim
-        shape = {"num_halvings": config.num_halvings, "num_residual": config.num_residual}
-        self.encoder = Encoder(config.in_channels, config.width, channels, **shape)
+        self.encoder = config.encoder(channels)
         self.quantizer = quantizer_of(config, config.num_codebooks, generator)
-        self.decoder = Decoder(channels, config.width, config.in_channels * parameters, **shape)
+        self.decoder = config.decoder(channels, config.in_channels * parameters)
 
     def forward(self, x: Tensor) -> VQVAEOutput:
         """Reconstructs a batch and gives every term of the loss.

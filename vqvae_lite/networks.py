@@ -1,5 +1,6 @@
 """The paper's encoder and decoder (section 4.1): strided convolutions and residual blocks."""
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch.nn.functional as F
@@ -127,3 +128,38 @@ class Decoder(nn.Module):
         for doubling in self.doublings:
             x = doubling(F.relu(x))
         return x
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """The encoder and decoder of an image model; the defaults are the paper's (section 4.1).
+
+    Attributes:
+        in_channels: channels of an image.
+        width: channels of every hidden layer.
+        num_halvings: how often the encoder halves height and width.
+        num_residual: residual blocks in the encoder, and in the decoder.
+    """
+
+    in_channels: int = 3
+    width: int = 256
+    num_halvings: int = 2
+    num_residual: int = 2
+
+    def encoder(self, out_channels: int) -> Encoder:
+        """Images to maps of so many channels.
+
+        Raises:
+            TypeError, ValueError: for a setting that is no int of at least 1.
+        """
+        return Encoder(
+            self.in_channels, self.width, out_channels, self.num_halvings, self.num_residual
+        )
+
+    def decoder(self, in_channels: int, out_channels: int) -> Decoder:
+        """Maps of so many channels to images, or to the parameters of their distribution.
+
+        Raises:
+            TypeError, ValueError: as `encoder`.
+        """
+        return Decoder(in_channels, self.width, out_channels, self.num_halvings, self.num_residual)

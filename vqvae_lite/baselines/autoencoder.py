@@ -15,30 +15,22 @@ from vqvae_lite.checks import check_codes, check_images, check_positive_int
 from vqvae_lite.images import exact_uint8, to_float
 from vqvae_lite.likelihoods import Bound, get_likelihood, negative_log_likelihood
 from vqvae_lite.modules import FullPrecision, evaluating
-from vqvae_lite.networks import Decoder, Encoder
+from vqvae_lite.networks import NetworkConfig
 
 
 @dataclass(frozen=True)
-class AutoencoderConfig:
-    """What an `Autoencoder` is made from.
+class AutoencoderConfig(NetworkConfig):
+    """What an `Autoencoder` is made from: the attributes of `NetworkConfig`, and these.
 
     A latent channel with its bins is a codebook of numbers, so the names are those of
     `ModelConfig`, and a prior over the codes is made in the same way.
 
     Attributes:
-        in_channels: channels of an image.
-        width: channels of every hidden layer.
-        num_halvings: how often the encoder halves height and width.
-        num_residual: residual blocks in the encoder, and in the decoder.
         num_codebooks: latent channels, numbers at each position.
         num_codes: bins of a channel, at least 2.
         likelihood: a name of `likelihoods.LIKELIHOODS`.
     """
 
-    in_channels: int = 3
-    width: int = 256
-    num_halvings: int = 2
-    num_residual: int = 2
     num_codebooks: int = 6
     num_codes: int = 8
     likelihood: str = "categorical"
@@ -75,10 +67,9 @@ class Autoencoder(FullPrecision):
         if config.num_codes < 2:
             raise ValueError(f"num_codes must be at least 2, got {config.num_codes}")
         self.likelihood = get_likelihood(config.likelihood)
+        self.encoder = config.encoder(config.num_codebooks)
         parameters = config.in_channels * self.likelihood.parameters_per_value
-        shape = {"num_halvings": config.num_halvings, "num_residual": config.num_residual}
-        self.encoder = Encoder(config.in_channels, config.width, config.num_codebooks, **shape)
-        self.decoder = Decoder(config.num_codebooks, config.width, parameters, **shape)
+        self.decoder = config.decoder(config.num_codebooks, parameters)
         # Rising edges between the bins of each channel, and the value that stands for each bin;
         # all zero until `fit_bins`.
         self.register_buffer("edges", torch.zeros(config.num_codebooks, config.num_codes - 1))

@@ -11,28 +11,22 @@ from vqvae_lite.checks import check_images, check_positive_int
 from vqvae_lite.images import exact_uint8, to_float
 from vqvae_lite.likelihoods import Bound, get_likelihood, negative_log_likelihood
 from vqvae_lite.modules import evaluating
-from vqvae_lite.networks import Decoder, Encoder, map_size
+from vqvae_lite.networks import NetworkConfig, map_size
 
 
 @dataclass(frozen=True)
-class VAEConfig:
-    """What a `VAE` is made from; network and likelihood as in the paper's comparison.
+class VAEConfig(NetworkConfig):
+    """What a `VAE` is made from: the attributes of `NetworkConfig`, and these.
+
+    Network and likelihood are those of the paper's comparison.
 
     Attributes:
-        in_channels: channels of an image.
-        width: channels of every hidden layer.
-        num_halvings: how often the encoder halves height and width.
-        num_residual: residual blocks in the encoder, and in the decoder.
         latent_channels: Gaussian latents at each position.
         likelihood: a name of `likelihoods.LIKELIHOODS`.
         kl_weight: of the KL divergence in the loss; 1 is the ELBO, others trade rate against
             distortion (Higgins et al. 2017).
     """
 
-    in_channels: int = 3
-    width: int = 256
-    num_halvings: int = 2
-    num_residual: int = 2
     latent_channels: int = 32
     likelihood: str = "categorical"
     kl_weight: float = 1.0
@@ -74,12 +68,9 @@ class VAE(nn.Module):
             raise ValueError(f"kl_weight must be finite and at least 0, got {config.kl_weight}")
         self.config = config
         self.likelihood = get_likelihood(config.likelihood)
-        shape = {"num_halvings": config.num_halvings, "num_residual": config.num_residual}
-        self.encoder = Encoder(
-            config.in_channels, config.width, 2 * config.latent_channels, **shape
-        )
+        self.encoder = config.encoder(2 * config.latent_channels)
         parameters = config.in_channels * self.likelihood.parameters_per_value
-        self.decoder = Decoder(config.latent_channels, config.width, parameters, **shape)
+        self.decoder = config.decoder(config.latent_channels, parameters)
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and logarithm of the variance of q(z | x), each float32 (B, latents, h, w).

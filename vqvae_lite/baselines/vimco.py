@@ -13,21 +13,19 @@ from vqvae_lite.checks import check_images, check_positive_int
 from vqvae_lite.images import exact_uint8, to_float
 from vqvae_lite.likelihoods import Bound, get_likelihood, negative_log_likelihood
 from vqvae_lite.modules import evaluating
-from vqvae_lite.networks import Decoder, Encoder, map_size
+from vqvae_lite.networks import NetworkConfig, map_size
 
 # Samples with less than this share of the weight change no float32 sum: they need no gradient.
 _LEAST_WEIGHT = 1e-8
 
 
 @dataclass(frozen=True)
-class VIMCOConfig:
-    """What a `VIMCO` is made from; network, latents and likelihood as in the paper's comparison.
+class VIMCOConfig(NetworkConfig):
+    """What a `VIMCO` is made from: the attributes of `NetworkConfig`, and these.
+
+    Network, latents and likelihood are those of the paper's comparison.
 
     Attributes:
-        in_channels: channels of an image.
-        width: channels of every hidden layer.
-        num_halvings: how often the encoder halves height and width.
-        num_residual: residual blocks in the encoder, and in the decoder.
         num_codes: K, values of each latent.
         code_dim: D, of the vector that the decoder sees for a value.
         num_codebooks: latents at each position.
@@ -36,10 +34,6 @@ class VIMCOConfig:
         chunk: how many samples, over all images, are decoded at a time: memory, not results.
     """
 
-    in_channels: int = 3
-    width: int = 256
-    num_halvings: int = 2
-    num_residual: int = 2
     num_codes: int = 512
     code_dim: int = 64
     num_codebooks: int = 1
@@ -91,12 +85,9 @@ class VIMCO(nn.Module):
             raise ValueError("samples must be at least 2: each is judged by the others; got 1")
         self.config = config
         self.likelihood = get_likelihood(config.likelihood)
-        shape = {"num_halvings": config.num_halvings, "num_residual": config.num_residual}
-        logits = config.num_codebooks * config.num_codes
-        self.encoder = Encoder(config.in_channels, config.width, logits, **shape)
-        vectors = config.num_codebooks * config.code_dim
+        self.encoder = config.encoder(config.num_codebooks * config.num_codes)
         parameters = config.in_channels * self.likelihood.parameters_per_value
-        self.decoder = Decoder(vectors, config.width, parameters, **shape)
+        self.decoder = config.decoder(config.num_codebooks * config.code_dim, parameters)
         self.codebook = nn.Parameter(
             torch.randn(config.num_codebooks, config.num_codes, config.code_dim)
         )
