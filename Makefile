@@ -10,6 +10,9 @@ book: environment  ## the book, from the stored outputs, in _build/html
 test: environment  ## lint, every test, every notebook, and the built book
 	@$(python) tools/test.py
 
+fast: environment  ## lint and the quick tests, in less than a minute
+	@$(python) tools/test.py --fast
+
 notebooks: environment  ## run all notebooks again, in place (NOTEBOOKS="book/..." for some)
 	@$(python) tools/notebooks.py $(NOTEBOOKS)
 
@@ -27,4 +30,4 @@ serve: book  ## show the book at http://localhost:8000
 environment:  ## make or update .venv; the others do this first
 	@$(or $(shell command -v python3),$(PYTHON),python3) tools/environment.py
 
-.PHONY: help book test notebooks data bench serve environment
+.PHONY: help book test fast notebooks data bench serve environment

@@ -7,6 +7,13 @@ import pytest
 import browser as browsers
 
 
+def pytest_collection_modifyitems(items):
+    """What needs a browser or the built book is slow, and no part of `make fast`."""
+    for item in items:
+        if {"chromium", "built"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="module")
 def chromium():
     """A headless browser; without one its tests are skipped, or fail where it is required."""

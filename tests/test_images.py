@@ -299,6 +299,7 @@ def test_cifar10_refuses_a_split():
         load_cifar10("val")
 
 
+@pytest.mark.slow
 def test_torchvision_is_still_what_we_take_it_for(tmp_path):
     """The real class raises what is turned into the error above, and touches no network."""
     with pytest.raises(FileNotFoundError, match=r"CIFAR-10 is not in .*cifar-10-python\.tar\.gz"):

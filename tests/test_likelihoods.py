@@ -107,6 +107,7 @@ def test_samples_follow_the_probabilities(name):
         assert (found.cumsum(0) - probabilities[:, channel].cumsum(0)).abs().max() < 0.016
 
 
+@pytest.mark.slow
 @EVERY
 def test_the_mean_is_that_of_the_samples(name):
     # Far from the ends, where what lies beyond them counts for nothing.

@@ -130,6 +130,7 @@ def test_turning_left_moves_the_picture_to_the_right(splits):
     assert np.mean(wins[2]) < 0.1
 
 
+@pytest.mark.slow
 def test_frames_are_bright_and_varied(splits):
     for data in splits.values():
         assert 70 < data.frames.float().mean() < 150
@@ -193,6 +194,7 @@ def test_a_larger_set_moves_no_maze_between_splits(scripts):
         assert large[split][: len(small[split])] == small[split]
 
 
+@pytest.mark.slow
 def test_a_set_of_ones_own(tmp_path):
     """The command line makes a small set that the loader reads, and leaves nothing else."""
     pytest.importorskip("vizdoom", reason="vizdoom is not installed (see requirements-dev.txt)")

@@ -242,6 +242,7 @@ def run_python(script):
     return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
+@pytest.mark.slow
 def test_importing_the_package_changes_nothing():
     imports = "\n".join(f"import {name}" for name, _ in modules() if "__main__" not in name)
     run_python(
@@ -280,6 +281,7 @@ NEEDS = {  # what cannot be done without a module
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("extra", "module"), [(extra, name) for extra in EXTRAS for name in sorted(EXTRAS[extra])]
 )
@@ -291,6 +293,7 @@ def test_a_missing_extra_is_named_with_the_command_that_brings_it(tmp_path, extr
     assert told == f"{module} is not installed: pip install 'vqvae-lite[{extra}]'\n"
 
 
+@pytest.mark.slow
 def test_the_base_does_without_the_extras():
     """The command line and every module but those of the figures."""
     names = [name for name, _ in modules() if ".figures" not in name and "__main__" not in name]

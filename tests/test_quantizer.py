@@ -253,6 +253,7 @@ def test_autocast_computes_in_float32():
     assert torch.equal(out.loss, exact.loss)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [{}, {"decay": None}, {"restart_below": 0.1, "num_codebooks": 2}],

@@ -40,6 +40,7 @@ def no_bootstrap(monkeypatch):
     monkeypatch.setattr(notebook_file, "source", lambda: "pass")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_bootstrap")
 def test_run_stores_outputs_and_nothing_of_the_machine(stored):
     path = stored(
@@ -59,6 +60,7 @@ def test_run_stores_outputs_and_nothing_of_the_machine(stored):
     assert path.read_bytes() == first
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_bootstrap")
 def test_run_stores_what_each_cell_took(stored):
     path = stored("import time\ntime.sleep(1.2)", "1")
@@ -84,6 +86,7 @@ def test_a_cell_may_take_many_times_what_it_took():
     assert cell_limits.limit_of(60) == 1200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seconds", "told"),
     [(1, "its limit is 2 s (1 s when it was stored)"), (None, "its limit is 3 s (no stored time)")],
@@ -107,6 +110,7 @@ def test_a_cell_beyond_its_limit_is_named(tmp_path, seconds, told):
     assert told in result.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_bootstrap")
 @pytest.mark.parametrize(
     ("source", "message"),

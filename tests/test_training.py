@@ -48,6 +48,7 @@ def assert_same_state(a: nn.Module, b: nn.Module, tolerance: float = 0.0) -> Non
         assert torch.allclose(x, y, rtol=tolerance, atol=tolerance), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decay", [None, 0.9])
 def test_training_lowers_the_loss(decay):
     model = new_model(replace(SMALL, decay=decay))
@@ -138,6 +139,7 @@ def test_every_image_once_an_epoch_and_shares_that_join():
     assert later == alone[7:]
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_leaves_a_good_checkpoint(tmp_path):
     script = tmp_path / "endless.py"
     script.write_text(

@@ -72,6 +72,7 @@ def estimates(model, rounds=100, batch=4000):
     return torch.tensor(losses), torch.stack(gradients)
 
 
+@pytest.mark.slow
 def test_estimator_is_unbiased_and_its_variance_below_reinforce(monkeypatch):
     model = tiny(chunk=100_000)
     loss, exact = exact_gradient(model)

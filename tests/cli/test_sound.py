@@ -268,6 +268,7 @@ def test_a_model_saved_with_its_speakers_alone_takes_16_khz(tmp_path):
     assert len(read_sound(tmp_path / "out" / "x.opus")) == 320
 
 
+@pytest.mark.slow
 def test_the_shipped_speech_is_a_recipe(tmp_path, capsys):
     arguments = ["train", "speech", "--run", tmp_path / "run", "--device", "cpu"]
     tiny = settings(*TINY_SOUND, "steps=1", "batch_size=2")

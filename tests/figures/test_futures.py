@@ -32,6 +32,7 @@ def seen_of(frames=3):
     return codes, torch.randint(3, (frames - 1,), generator=generator)
 
 
+@pytest.mark.slow
 def test_every_place_of_the_tree_follows_from_the_choices_that_lead_there():
     """At hardly any temperature there is one future for each sequence, and here it stands."""
     prior, (seen, actions) = prior_of(), seen_of()

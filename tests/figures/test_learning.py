@@ -97,6 +97,7 @@ def all_histories(phases):
     }
 
 
+@pytest.mark.slow
 def test_page_holds_what_was_recorded():
     phases = [points(), points() + 1]
     histories = all_histories(phases)

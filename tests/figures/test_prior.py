@@ -80,6 +80,7 @@ def test_model_and_prior_are_left_as_they_were():
         assert all(torch.equal(value, state[name]) for name, value in module.state_dict().items())
 
 
+@pytest.mark.slow
 def test_same_model_prior_and_frames_give_the_same_page():
     first, second = (explore_prior(model_of(), prior_of(), frames_of(2)) for _ in range(2))
     assert first._repr_mimebundle_() == second._repr_mimebundle_()

@@ -168,6 +168,7 @@ def test_a_new_model_is_uniform_and_can_leave_that(books):
     assert model.head.weight.grad.any()
 
 
+@pytest.mark.slow
 def test_it_learns_a_rule_over_positions_and_codebooks():
     """Rows alternate, and the second code is the first plus one: all but the corner is certain."""
     torch.manual_seed(0)
@@ -291,6 +292,7 @@ def test_autocast_gives_float32_near_the_exact():
     assert torch.allclose(log_prob, exact, rtol=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("books", [1, 2])
 def test_compiles_without_a_graph_break(books):
     torch._dynamo.reset()

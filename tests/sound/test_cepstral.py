@@ -122,6 +122,7 @@ def test_the_decoder_is_told_who_speaks_and_the_encoder_is_not():
     assert one.reconstruction_loss != other.reconstruction_loss
 
 
+@pytest.mark.slow
 def test_it_learns_sounds_apart():
     """Three sounds in a row, a tenth of a second each: three codes are enough to tell them."""
     means = 3 * torch.randn(3, 5, generator=torch.Generator().manual_seed(3))

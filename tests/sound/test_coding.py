@@ -138,6 +138,7 @@ def test_settings_of_sound():
         get_sound_recipe("speech", "quick", folder="said")
 
 
+@pytest.mark.slow
 def test_the_speech_of_a_recipe_has_its_rate_and_its_speakers():
     recipe = get_sound_recipe("speech", "quick", settings=["speakers=slt", "rate=8000"])
     halved = load_utterances(recipe, "validation")

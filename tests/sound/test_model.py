@@ -127,6 +127,7 @@ def test_a_checkpoint_gives_the_same_model_back(tmp_path):
     assert torch.equal(loaded.encode(sound()), model.eval().encode(sound()))
 
 
+@pytest.mark.slow
 def test_it_learns_to_say_by_a_code_what_the_past_does_not_tell():
     """Each 20 samples are one of four random patterns; the decoder sees two samples back."""
     torch.manual_seed(0)

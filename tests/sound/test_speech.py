@@ -31,6 +31,8 @@ SUMMARY = json.loads((DATA / "speech.json").read_text())
 PEOPLE = SPEAKERS[4:]
 FOREIGN = SPEAKERS[5:]
 
+pytestmark = pytest.mark.slow  # most of them decode all recordings
+
 
 @pytest.fixture(scope="module")
 def splits():

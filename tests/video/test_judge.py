@@ -22,6 +22,7 @@ def films(count, seed, length=12):
     return result
 
 
+@pytest.mark.slow
 def test_it_names_the_moves_of_films_that_it_has_not_seen():
     judge = train_judge(films(40, 0), 3, mirrored={1: 2, 2: 1}, steps=250)
     assert not judge.training
@@ -29,6 +30,7 @@ def test_it_names_the_moves_of_films_that_it_has_not_seen():
     assert torch.cat(right).mean() > 0.9
 
 
+@pytest.mark.slow
 def test_mirrors_teach_the_other_side():
     """Films in which nothing moves to the right: mirrored, they show what that looks like."""
     one_way = [
