@@ -174,7 +174,7 @@ def measure(run: Path, recipes: dict[str, Recipe], options: Namespace, place: Pl
     frequencies = CodeFrequencies(
         encode_images(model, training_images(recipe)), recipe.model.num_codes
     )
-    counted = evaluate_bits(model, images, prior=frequencies).means()
+    counted = evaluate_bits(model, images, prior=frequencies.log_prob).means()
     parameters = sum(parameter.numel() for parameter in prior.model.parameters())
     figures["models"]["vqvae, frequencies"] = counted
     figures["models"]["vqvae, learned prior"] = {

@@ -36,7 +36,7 @@ def main() -> tuple[str, dict]:
     for split in ("validation", "test"):
         images = load_images(recipe, split)
         codes = encode_images(vqvae.model, images)
-        nats = nats_per_code(prior.model.log_prob, codes)
+        nats = nats_per_code(prior.model, codes)
         saved = (math.log(num_codes) - nats) * codes[0].numel()
         figures[split] = {
             "images": len(images),

@@ -69,7 +69,8 @@ def measure(kind: str, settings: list[str]) -> dict:
         images = load_images(recipe, split)
         means = evaluate_bits(model, images).means()
         if kind == "vqvae":
-            means["frequencies"] = evaluate_bits(model, images, prior=frequencies).means()["prior"]
+            counted = evaluate_bits(model, images, prior=frequencies.log_prob)
+            means["frequencies"] = counted.means()["prior"]
         figures[split] = {name: round(value, 5) for name, value in means.items()}
     return figures
 

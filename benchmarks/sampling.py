@@ -17,7 +17,6 @@ from record import run
 from torch import Tensor
 
 from vqvae_lite.priors.pixelcnn import GatedPixelCNN, PixelCNNConfig
-from vqvae_lite.priors.sampling import cached_logits, sample
 
 BATCH, SIDE = 16, 32
 SIDES = (8, 16, 32, 64)
@@ -39,7 +38,7 @@ def random_codes(side: int, device: torch.device) -> Tensor:
 
 def seconds_cached(model: GatedPixelCNN, side: int) -> float:
     start = time.perf_counter()
-    sample(model, (side, side), batch=BATCH, seed=0, progress=False)[0, 0, 0].item()
+    model.sample((side, side), batch=BATCH, seed=0, progress=False)[0, 0, 0].item()
     return time.perf_counter() - start
 
 
@@ -60,7 +59,7 @@ def main() -> tuple[str, dict]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = make(device)
     codes = random_codes(SIDE, device)
-    difference = (cached_logits(model, codes) - model(codes).logits).abs().max().item()
+    difference = (model.cached_logits(codes) - model(codes).logits).abs().max().item()
     assert difference < 1e-3, f"the cached logits are off by {difference}"
 
     def one_round() -> tuple[float, float, float]:

@@ -190,7 +190,7 @@ def measure_long(
                     judge, shown, actions[:, SEEN + first - 2 : SEEN + last - 1]
                 ),
                 "nats_per_code_of_single_frames": round(
-                    nats_per_code(still.log_prob, part.flatten(0, 1)), 3
+                    nats_per_code(still, part.flatten(0, 1)), 3
                 ),
                 "codes_in_a_frame": round(
                     sum(len(one.unique()) for one in part.flatten(0, 1)) / part[:, :, 0, 0].numel(),

@@ -22,7 +22,6 @@ from vqvae_lite.images import to_uint8
 from vqvae_lite.model import VQVAE
 from vqvae_lite.models import load_checkpoint
 from vqvae_lite.priors.pixelcnn import GatedPixelCNN
-from vqvae_lite.priors.sampling import sample
 from vqvae_lite.recipes.priors import load_prior
 from vqvae_lite.video.model import VideoPrior
 from vqvae_lite.video.past import Past
@@ -50,7 +49,7 @@ def milliseconds_in_pixels(past: Past, frame: GatedPixelCNN, batch: int) -> floa
     actions = torch.zeros(batch, history, dtype=torch.int64)
     start = time.perf_counter()
     condition = past(seen, actions)
-    sample(frame, (SIDE, SIDE), batch=batch, seed=0, condition=condition, progress=False)
+    frame.sample((SIDE, SIDE), batch=batch, seed=0, condition=condition, progress=False)
     return 1000 * (time.perf_counter() - start) / batch
 
 

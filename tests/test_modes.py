@@ -18,13 +18,15 @@ from vqvae_lite.images import TensorImages, to_float
 from vqvae_lite.model import ModelConfig
 from vqvae_lite.models import new_model
 from vqvae_lite.modules import evaluating
+from vqvae_lite.priors.nats import nats_per_code
+from vqvae_lite.priors.pixelcnn import PixelCNNConfig
 from vqvae_lite.priors.wavenet import WaveNetConfig
 from vqvae_lite.secondstage.pixelvae import PixelVAEConfig
 from vqvae_lite.secondstage.pixelvqvae import PixelVQVAEConfig
 from vqvae_lite.secondstage.swap import measure_latent_use, rise_by_latent
 from vqvae_lite.sound.cepstral import CepstralConfig
 from vqvae_lite.sound.coding import decode_waves, encode_utterances, encode_wave
-from vqvae_lite.sound.evaluation import evaluate_sound, nats_per_sound_code
+from vqvae_lite.sound.evaluation import evaluate_sound
 from vqvae_lite.sound.files import Utterance
 from vqvae_lite.sound.model import SoundConfig
 from vqvae_lite.video.clips import Clip
@@ -42,6 +44,8 @@ WAVES = [torch.rand(length, generator=SEED) - 0.5 for length in (70, 100)]
 LEVELS = torch.randint(256, (2, 80), generator=SEED).to(torch.uint8)
 ROWS = [torch.randint(7, (length,), generator=SEED) for length in (3, 5)]
 SPEAKERS = [0, 1]
+LABEL = torch.tensor([0, 2, 1])
+DRAW = {"seed": 1, "progress": False}
 FILM = torch.randint(7, (2, 5, 4, 4), generator=SEED)
 ACTIONS = torch.randint(2, (2, 4), generator=SEED)
 UTTERANCES = [Utterance("a", "ann", wave, "", ()) for wave in WAVES]
@@ -61,6 +65,7 @@ SETTINGS = {
         decoder_width=8, skip_width=8, num_cycles=1, layers_per_cycle=2,
     ),
     "cepstralvqvae": CepstralConfig(num_speakers=2, coefficients=5, width=8, code_dim=4),
+    "pixelcnn": PixelCNNConfig(num_codes=7, width=8, num_layers=2, num_classes=3, dropout=0.5),
     "wavenet": WaveNetConfig(num_codes=7, width=8, skip_width=8, num_classes=2, dropout=0.5),
     "video": VideoConfig(
         num_codes=7, num_actions=2, history=2, embedding=4, width=8, pixelcnn_width=8,
@@ -140,8 +145,20 @@ ALL: dict[str, list[Callable]] = {
         lambda m: evaluate_sound(m, WAVES, SPEAKERS, rate=8000),
     ],
     "cepstralvqvae": [lambda m: m.encode(torch.ones(2, 8, 5).cumsum(1))],
-    "wavenet": [lambda m: nats_per_sound_code(m, ROWS, SPEAKERS)],
+    "pixelcnn": [
+        lambda m: m.log_prob(CODES, LABEL),
+        lambda m: m.sample((4, 3), batch=3, label=LABEL, **DRAW),
+        lambda m: m.cached_logits(CODES, LABEL),
+        lambda m: nats_per_code(m, CODES, label=LABEL),
+    ],
+    "wavenet": [
+        lambda m: m.log_prob(CODES[:2, 0], torch.tensor(SPEAKERS)),
+        lambda m: m.sample(6, batch=2, label=torch.tensor(SPEAKERS), **DRAW),
+        lambda m: m.cached_logits(CODES[:2, 0], torch.tensor(SPEAKERS)),
+        lambda m: nats_per_code(m, ROWS, label=torch.tensor(SPEAKERS)),
+    ],
     "video": [
+        lambda m: m.log_prob(FILM, ACTIONS),
         lambda m: m.sample(FILM, 2, torch.cat([ACTIONS, ACTIONS], 1)[:, :6], seed=1),
         lambda m: nats_per_video_code(m, list(FILM), list(ACTIONS)),
         lambda m: nats_ahead(m, FILM[:, :3], FILM[:, 3:], FILM[:, 3:], ACTIONS),

@@ -16,8 +16,7 @@ _HOMES = {
     "evaluation": ("evaluate",),
     "model": ("VQVAE", "ModelConfig", "VQVAEOutput"),
     "models": ("load_checkpoint",),
-    "priors.pixelcnn": ("GatedPixelCNN", "PixelCNNConfig"),
-    "priors.sampling": ("sample",),
+    "priors.pixelcnn": ("GatedPixelCNN", "PixelCNNConfig", "sample"),
     "priors.wavenet": ("WaveNet", "WaveNetConfig"),
     "quantizer": ("QuantizerOutput", "VectorQuantizer", "straight_through"),
     "quantizers": ("Quantizer", "quantizer_of"),
@@ -36,8 +35,7 @@ if TYPE_CHECKING:
     from vqvae_lite.evaluation import evaluate
     from vqvae_lite.model import VQVAE, ModelConfig, VQVAEOutput
     from vqvae_lite.models import load_checkpoint
-    from vqvae_lite.priors.pixelcnn import GatedPixelCNN, PixelCNNConfig
-    from vqvae_lite.priors.sampling import sample
+    from vqvae_lite.priors.pixelcnn import GatedPixelCNN, PixelCNNConfig, sample
     from vqvae_lite.priors.wavenet import WaveNet, WaveNetConfig
     from vqvae_lite.quantizer import QuantizerOutput, VectorQuantizer, straight_through
     from vqvae_lite.quantizers import Quantizer, quantizer_of

@@ -158,15 +158,15 @@ def test_code_frequencies_are_a_prior(num_codebooks):
     prior = CodeFrequencies(codes, 4)  # code 3 is never used
     single = torch.tensor(list(itertools.product(range(4), repeat=num_codebooks)))
     single = single.view(-1, 1, 1) if num_codebooks == 1 else single[..., None, None]
-    assert prior(single).exp().sum().item() == pytest.approx(1)
-    assert prior(single).isfinite().all()
+    assert prior.log_prob(single).exp().sum().item() == pytest.approx(1)
+    assert prior.log_prob(single).isfinite().all()
     # By hand: the counts plus one, by codebook.
     rows = codes[:, None] if num_codebooks == 1 else codes
     expected = 0.0
     for row in rows.unbind(1):
         counts = torch.bincount(row.flatten(), minlength=4) + 1
         expected = expected + (counts / counts.sum()).log()[row].flatten(1).sum(1)
-    assert torch.allclose(prior(codes), expected.double(), atol=1e-5)
+    assert torch.allclose(prior.log_prob(codes), expected.double(), atol=1e-5)
 
 
 def test_errors_of_the_evaluation():

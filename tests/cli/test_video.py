@@ -128,19 +128,19 @@ def test_a_long_clip_is_measured_in_pieces(monkeypatch, place):
 def test_nats_ahead_are_given_what_was_imagined(place):
     codes = read_codes(place / "video-done" / CODES, VideoCodes)
     model = load_checkpoint(place / "video-done").model
-    clip, done = codes.codes[0][None], codes.actions[0][None]
+    clip, actions = codes.codes[0][None], codes.actions[0][None]
     seen, true = clip[:, :3], clip[:, 3:6]
-    imagined = model.sample(seen, 3, done[:, :5], seed=0, progress=False)
-    found = nats_ahead(model, seen, imagined, true, done[:, :5])
-    one = -model(clip[:, :4], done[:, :3]).log_prob[0, -1] / 16
+    imagined = model.sample(seen, 3, actions[:, :5], seed=0, progress=False)
+    found = nats_ahead(model, seen, imagined, true, actions[:, :5])
+    one = -model(clip[:, :4], actions[:, :3]).log_prob[0, -1] / 16
     three = torch.cat([seen, imagined[:, :2], true[:, 2:]], 1)
-    last = -model(three, done[:, :5]).log_prob[0, -1] / 16
-    torch.testing.assert_close(found[0, 0], one)
-    torch.testing.assert_close(found[0, 2], last)
+    last = -model(three, actions[:, :5]).log_prob[0, -1] / 16
+    torch.testing.assert_close(found[0, 0], one.double())
+    torch.testing.assert_close(found[0, 2], last.double())
     # What was imagined is judged as what it is when it stands for the truth.
-    own = nats_ahead(model, seen, imagined, imagined, done[:, :5])
-    whole = model(torch.cat([seen, imagined], 1), done[:, :5]).log_prob[0, -3:]
-    torch.testing.assert_close(own[0], -whole / 16)
+    own = nats_ahead(model, seen, imagined, imagined, actions[:, :5])
+    whole = model(torch.cat([seen, imagined], 1), actions[:, :5]).log_prob[0, -3:]
+    torch.testing.assert_close(own[0], -whole.double() / 16)
 
 
 def test_pieces_begin_so_many_frames_apart_and_codes_and_actions_belong_together():

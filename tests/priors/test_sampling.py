@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from vqvae_lite.priors.pixelcnn import GatedPixelCNN, PixelCNNConfig
-from vqvae_lite.priors.sampling import cached_logits, sample
 
 
 def make(seed: int = 0, **settings) -> GatedPixelCNN:
@@ -65,7 +64,7 @@ def test_cached_logits_are_those_of_the_model(shape, settings):
     books = (model.config.num_codebooks,) if model.config.num_codebooks > 1 else ()
     codes = random_codes(model, 3, *books, *shape)
     conditions = random_conditions(model, 3, *shape)
-    logits = cached_logits(model, codes, **conditions)
+    logits = model.cached_logits(codes, **conditions)
     assert model.training, "nothing was switched"
     with torch.no_grad():
         expected = model.eval()(codes, **conditions).logits
@@ -106,7 +105,7 @@ def test_samples_follow_the_distribution(settings, shape, temperature):
     with torch.no_grad():
         model.head.weight.mul_(0.4)  # no map so rare that it could not be counted
     maps = every_map(model, *shape)
-    drawn = sample(model, shape[-2:], batch=20_000, seed=0, temperature=temperature, progress=False)
+    drawn = model.sample(shape[-2:], batch=20_000, seed=0, temperature=temperature, progress=False)
     with torch.no_grad():
         # The exact probabilities at this temperature: each step's softmax is tempered.
         steps = (model(maps).logits / temperature).log_softmax(-3).gather(-3, maps.unsqueeze(-3))
@@ -125,13 +124,13 @@ def test_the_extreme_random_numbers_draw_no_impossible_code(level, monkeypatch):
     model.head.bias.data[:, :, 100:600] = torch.randn(500)
     number = torch.tensor([[level]], dtype=torch.float64)
     monkeypatch.setattr(torch, "rand", lambda *_, **__: number)
-    codes = sample(model, (2, 3), progress=False)
+    codes = model.sample((2, 3), progress=False)
     assert (codes == (599 if level else 100)).all()
 
 
 def test_top_k_draws_among_the_most_probable():
     model = make(num_codes=6)
-    drawn = sample(model, (1, 1), batch=20_000, seed=0, top_k=3, progress=False).flatten()
+    drawn = model.sample((1, 1), batch=20_000, seed=0, top_k=3, progress=False).flatten()
     with torch.no_grad():
         probabilities = model(torch.zeros(1, 1, 1, dtype=torch.int64)).logits.softmax(1).flatten()
     best = probabilities.topk(3).indices.sort().values
@@ -144,7 +143,7 @@ def test_top_k_draws_among_the_most_probable():
 def test_the_coldest_sample_takes_the_most_probable(books, settings):
     model = make(num_codebooks=books, **CONDITIONS).eval()
     conditions = random_conditions(model, 2, 5, 6)
-    codes = sample(model, (5, 6), batch=2, seed=1, progress=False, **settings, **conditions)
+    codes = model.sample((5, 6), batch=2, seed=1, progress=False, **settings, **conditions)
     with torch.no_grad():
         assert torch.equal(model(codes, **conditions).logits.argmax(-3), codes)
 
@@ -159,7 +158,7 @@ def test_given_codes_stay_and_the_rest_follows_from_those_before(books):
     given[..., 0, :] = given[..., 0, :].clamp(min=0)  # a row with nothing to draw
     given[0] = -1
     before = given.clone()
-    codes = sample(model, (6, 5), batch=4, top_k=1, seed=0, given=given, progress=False)
+    codes = model.sample((6, 5), batch=4, top_k=1, seed=0, given=given, progress=False)
     assert torch.equal(given, before)
     known = given >= 0
     assert torch.equal(codes[known], given[known])
@@ -172,10 +171,10 @@ def test_rows_given_in_whole_are_passed_over_and_count():
     model.eval()
     given = random_codes(model, 2, 6, 5)
     given[:, 3:] = -1
-    codes = sample(model, (6, 5), batch=2, top_k=1, seed=0, given=given, progress=False)
+    codes = model.sample((6, 5), batch=2, top_k=1, seed=0, given=given, progress=False)
     with torch.no_grad():
         assert torch.equal(model(codes).logits.argmax(1)[:, 3:], codes[:, 3:])
-    whole = sample(model, (6, 5), batch=2, given=codes.to(torch.int16), progress=False)
+    whole = model.sample((6, 5), batch=2, given=codes.to(torch.int16), progress=False)
     assert torch.equal(whole, codes)
     assert whole.dtype == torch.int64
 
@@ -184,7 +183,7 @@ def test_the_seed_decides_and_nothing_else_is_touched():
     model = make(num_codebooks=2)
 
     def draw(seed):
-        return sample(model, (4, 5), batch=3, seed=seed, progress=False)
+        return model.sample((4, 5), batch=3, seed=seed, progress=False)
 
     torch.manual_seed(0)
     state = torch.get_rng_state()
@@ -207,32 +206,32 @@ def test_the_seed_decides_and_nothing_else_is_touched():
 
 def test_autocast_changes_nothing():
     model = make()
-    codes = sample(model, (4, 5), batch=3, seed=0, progress=False)
+    codes = model.sample((4, 5), batch=3, seed=0, progress=False)
     with torch.autocast("cpu", torch.bfloat16):
-        again = sample(model, (4, 5), batch=3, seed=0, progress=False)
-        logits = cached_logits(model, codes)
+        again = model.sample((4, 5), batch=3, seed=0, progress=False)
+        logits = model.cached_logits(codes)
     assert torch.equal(again, codes)
-    assert torch.equal(logits, cached_logits(model, codes))
+    assert torch.equal(logits, model.cached_logits(codes))
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
 def test_other_precisions(dtype):
     model = make(num_codebooks=2, **CONDITIONS).to(dtype)
     conditions = random_conditions(model, 2, 4, 5)
-    codes = sample(model, (4, 5), batch=2, seed=0, progress=False, **conditions)
-    assert cached_logits(model, codes, **conditions).dtype == dtype
+    codes = model.sample((4, 5), batch=2, seed=0, progress=False, **conditions)
+    assert model.cached_logits(codes, **conditions).dtype == dtype
 
 
 def test_the_bar_counts_positions(capsys):
     model = make(num_codebooks=2)
     given = torch.zeros(1, 2, 3, 4, dtype=torch.int64)
     given[:, 1, 2, 3] = -1
-    sample(model, (3, 4), seed=0)
-    sample(model, (3, 4), given=given)
+    model.sample((3, 4), seed=0)
+    model.sample((3, 4), given=given)
     shown = capsys.readouterr().err
     assert "12/12" in shown
     assert "4/4" in shown.replace("12/12", "")
-    sample(model, (3, 4), progress=False)
+    model.sample((3, 4), progress=False)
     assert not capsys.readouterr().err
 
 
@@ -262,13 +261,13 @@ ZEROS = torch.zeros(1, 3, 4, dtype=torch.int64)
 def test_bad_arguments(arguments, error, message):
     arguments = {"shape": (3, 4), **arguments}
     with pytest.raises(error, match=message):
-        sample(make(), arguments.pop("shape"), progress=False, **arguments)
+        make().sample(arguments.pop("shape"), progress=False, **arguments)
 
 
 def test_bad_weights_and_codes():
     model = make()
     with pytest.raises(ValueError, match=r"codes must lie in \[0, 5\)"):
-        cached_logits(model, ZEROS + 5)
+        model.cached_logits(ZEROS + 5)
     nn.init.constant_(model.head.bias, float("nan"))
     with pytest.raises(ValueError, match="finite weights, got NaN or Inf"):
-        sample(model, (3, 4), progress=False)
+        model.sample((3, 4), progress=False)

@@ -188,6 +188,7 @@ def test_impossible_settings_are_refused(settings, error, message):
         WaveNetConfig(**settings)
 
 
+@pytest.mark.parametrize("method", ["forward", "log_prob", "cached_logits"])
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
@@ -202,16 +203,16 @@ def test_impossible_settings_are_refused(settings, error, message):
         ({"condition": torch.zeros(1, 4, 3)}, ValueError, r"condition must have the shape"),
     ],
 )
-def test_what_does_not_fit_is_refused(change, error, message):
+def test_what_does_not_fit_is_refused(method, change, error, message):
     model = make(**CONDITIONS)
     arguments = {
         "codes": torch.zeros(1, 10, dtype=int),
         "label": torch.tensor([0]),
         "condition": torch.zeros(1, 4, 2, dtype=torch.float64),
     }
-    model(**arguments)
+    getattr(model, method)(**arguments)
     with pytest.raises(error, match=message):
-        model(**{**arguments, **change})
+        getattr(model, method)(**{**arguments, **change})
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,12 @@ import pytest
 import torch
 from PIL import Image
 
-from vqvae_lite import VQVAE, GatedPixelCNN, ModelConfig, PixelCNNConfig, save_checkpoint
+from vqvae_lite import VQVAE, GatedPixelCNN, ModelConfig, save_checkpoint
 from vqvae_lite.checkpoints import last_checkpoint
 from vqvae_lite.cli.main import main
 from vqvae_lite.encoding import encode_images
 from vqvae_lite.images import FolderImages
 from vqvae_lite.models import load_checkpoint
-from vqvae_lite.priors.nats import nats_per_code
 from vqvae_lite.recipes.priors import get_prior_recipe, load_prior
 
 IMAGES = ["width=8", "code_dim=4", "num_codes=20", "size=16", "likelihood=logistic"]
@@ -147,11 +146,3 @@ def test_recipes_of_priors():
         get_prior_recipe(vqvae, "quick", ["size=3"])
     with pytest.raises(ValueError, match="profile must be one of"):
         get_prior_recipe(vqvae, "slow")
-
-
-def test_nats_per_code():
-    codes = torch.randint(0, 6, (10, 3, 4))
-    uniform = GatedPixelCNN(PixelCNNConfig(num_codes=6, width=4, num_layers=1))
-    assert nats_per_code(uniform.log_prob, codes, batch_size=3) == pytest.approx(math.log(6))
-    with pytest.raises(ValueError, match="no codes to measure"):
-        nats_per_code(uniform.log_prob, codes[:0])

@@ -9,11 +9,10 @@ import torch
 from commands import SHORT, TINY_SOUND, fails, make_sounds, run_cli, settings
 from vqvae_lite.checkpoints import save_checkpoint
 from vqvae_lite.models import load_checkpoint
-from vqvae_lite.priors.wavenet import WaveNet, WaveNetConfig
+from vqvae_lite.priors.wavenet import WaveNet
 from vqvae_lite.recipes.priors import load_prior
 from vqvae_lite.recipes.soundpriors import get_sound_prior_recipe
 from vqvae_lite.sound.coding import code_windows, encode_wave
-from vqvae_lite.sound.evaluation import nats_per_sound_code
 from vqvae_lite.sound.files import read_folder, read_sound
 from vqvae_lite.sound.model import SoundConfig, SoundVQVAE
 
@@ -162,11 +161,3 @@ def test_recipes_of_priors():
             get_sound_prior_recipe(vqvae, "quick", [setting])
     with pytest.raises(ValueError, match="profile must be one of"):
         get_sound_prior_recipe(vqvae, "slow")
-
-
-def test_nats_per_code_of_the_uniform_prior():
-    prior = WaveNet(WaveNetConfig(num_codes=6, width=4, skip_width=4, layers_per_cycle=2)).eval()
-    codes = [torch.randint(0, 6, (length,)) for length in (3, 10)]
-    assert nats_per_sound_code(prior, codes) == pytest.approx(math.log(6))
-    with pytest.raises(ValueError, match="no codes to measure"):
-        nats_per_sound_code(prior, [])

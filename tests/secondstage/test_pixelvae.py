@@ -11,7 +11,6 @@ from vqvae_lite.baselines.vae import gaussian_kl
 from vqvae_lite.checkpoints import save_checkpoint
 from vqvae_lite.encoding import CodeMaps
 from vqvae_lite.models import load_checkpoint, new_model
-from vqvae_lite.priors.sampling import sample
 from vqvae_lite.secondstage.maps import Latents
 from vqvae_lite.secondstage.pixelvae import PixelVAEConfig
 from vqvae_lite.secondstage.pixelvqvae import PixelVQVAEConfig
@@ -60,8 +59,8 @@ def test_the_decoder_is_a_distribution_over_maps(kind):
     every = torch.cartesian_prod(torch.arange(3), torch.arange(3)).view(9, 2, 1)
     z = model.infer(every[:1]).z.expand(9, -1, -1)
     assert model.decoder(every, z).exp().sum().item() == pytest.approx(1, abs=1e-5)
-    drawn = sample(
-        model.decoder.pixelcnn, (2, 1), batch=9, condition=model.decoder.condition(z), seed=0
+    drawn = model.decoder.pixelcnn.sample(
+        (2, 1), batch=9, condition=model.decoder.condition(z), seed=0
     )
     assert drawn.shape == (9, 2, 1)
 

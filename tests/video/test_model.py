@@ -74,6 +74,25 @@ def test_a_late_frame_has_the_likelihood_that_its_window_gives():
     torch.testing.assert_close(whole, window)
 
 
+@pytest.mark.parametrize("num_layers", [2, 0])
+@pytest.mark.parametrize("first", [1, 2, 4, 6])
+def test_log_prob_is_that_of_the_frames_from_the_first_on(num_layers, first):
+    model, codes, actions = make(num_layers=num_layers), clip(2, 7), steps(2, 6)
+    of_each = model(codes, actions).log_prob.double()
+    found = model.log_prob(codes, actions, first=first)
+    torch.testing.assert_close(found, of_each[:, first - 1 :].sum(1))
+    assert (found.shape, found.dtype) == ((2,), torch.float64)
+
+
+@pytest.mark.parametrize(
+    ("first", "message"),
+    [(0, "first must be at least 1, got 0"), (5, "first must be below 5, the frames; got 5")],
+)
+def test_there_is_a_first_frame_to_judge(first, message):
+    with pytest.raises(ValueError, match=message):
+        make().log_prob(clip(), steps(), first=first)
+
+
 def test_at_once_no_code_knows_of_the_others_in_its_frame():
     """The chance of a frame is the product of its codes' chances, whatever the others are."""
     model, codes, actions = make(num_layers=0), clip(), steps()

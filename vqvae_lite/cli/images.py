@@ -25,7 +25,6 @@ from vqvae_lite.models import new_model
 from vqvae_lite.modules import device_of, fingerprint
 from vqvae_lite.priors.nats import nats_per_code
 from vqvae_lite.priors.pixelcnn import GatedPixelCNN
-from vqvae_lite.priors.sampling import sample
 from vqvae_lite.recipes.images import (
     Recipe,
     get_recipe,
@@ -101,10 +100,9 @@ def run_evaluate(options: Namespace, checkpoint: Checkpoint) -> None:
             result = evaluate(model, images)._asdict()
         log_prob = None
         if options.prior:
-            log_prob = load_prior(options.prior, model).model.to(place.device).log_prob
-            result["nats_per_code"] = nats_per_code(
-                log_prob, encode_images(model, images).to(place.device)
-            )
+            prior = load_prior(options.prior, model).model.to(place.device)
+            log_prob = prior.log_prob
+            result["nats_per_code"] = nats_per_code(prior, encode_images(model, images))
             result["nats_per_code_of_the_uniform_prior"] = math.log(recipe.model.num_codes)
         if recipe.model.likelihood:
             bits = evaluate_bits(
@@ -168,8 +166,7 @@ def run_sample(options: Namespace, checkpoint: Checkpoint) -> None:
         prior.model.to(place.device)
         for start in range(0, len(targets), 64):
             batch = targets[start : start + 64]
-            codes = sample(
-                prior.model,
+            codes = prior.model.sample(
                 (height, width),
                 batch=len(batch),
                 temperature=options.temperature,

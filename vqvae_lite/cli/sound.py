@@ -20,6 +20,7 @@ from vqvae_lite.distributed import processes
 from vqvae_lite.folders import visible_files
 from vqvae_lite.models import new_model
 from vqvae_lite.modules import fingerprint
+from vqvae_lite.priors.nats import nats_per_code
 from vqvae_lite.recipes.priors import load_prior
 from vqvae_lite.recipes.sound import (
     SoundRecipe,
@@ -33,7 +34,7 @@ from vqvae_lite.recipes.sound import (
 from vqvae_lite.recipes.soundpriors import get_sound_prior_recipe, train_sound_prior
 from vqvae_lite.sound.coding import SoundCodes, decode_waves, encode_wave
 from vqvae_lite.sound.disguise import crop_and_disguise
-from vqvae_lite.sound.evaluation import evaluate_sound, nats_per_sound_code
+from vqvae_lite.sound.evaluation import evaluate_sound
 from vqvae_lite.sound.files import (
     SOUND_SUFFIXES,
     check_target,
@@ -128,7 +129,8 @@ def run_evaluate(options: Namespace, checkpoint: Checkpoint) -> None:
         if options.prior:
             prior = load_prior(options.prior, model).model.to(place.device)
             codes = [encode_wave(model, wave) for wave in waves]
-            result["nats_per_code"] = nats_per_sound_code(prior, codes, speakers)
+            label = None if prior.config.num_classes is None else torch.tensor(speakers)
+            result["nats_per_code"] = nats_per_code(prior, codes, label=label)
             result["nats_per_code_of_the_uniform_prior"] = math.log(model.config.num_codes)
         print(json.dumps(result, indent=2))
 

@@ -37,8 +37,8 @@ def imagine_tree(
         actions: int64 (T - 1,), what was done between them.
         depth: choices one after another.
         frames: drawn after each choice, the action repeated between them.
-        temperature: see `sampling.sample`.
-        top_k: see `sampling.sample`.
+        temperature: see `GatedPixelCNN.sample`.
+        top_k: see `GatedPixelCNN.sample`.
         seed: decides the tree.
 
     Returns:

@@ -15,7 +15,6 @@ from vqvae_lite.figures.plots import bare
 from vqvae_lite.images import to_float, to_uint8
 from vqvae_lite.model import VQVAE
 from vqvae_lite.priors.pixelcnn import GatedPixelCNN
-from vqvae_lite.priors.sampling import sample
 
 _BITS = 8  # of a weight in the page
 
@@ -55,7 +54,7 @@ def explore_prior(
     device = model.quantizer.codebook.device
     codes = model.encode(to_float(frames).to(device)).cpu()
     rows, columns = codes.shape[1:]
-    drawn = sample(prior, (rows, columns), seed=seed, progress=False)[0]
+    drawn = prior.sample((rows, columns), seed=seed, progress=False)[0]
     decoded = to_uint8(model.decode(drawn[None].to(device)))[0].cpu()
     return InteractiveFigure(
         "fillin",

@@ -54,8 +54,11 @@ def draw(
 class Conditions(Protocol):
     """Settings of a prior that say what it is conditioned on."""
 
-    num_classes: int | None
-    condition_channels: int | None
+    @property
+    def num_classes(self) -> int | None: ...
+
+    @property
+    def condition_channels(self) -> int | None: ...
 
 
 def check_conditions(
@@ -75,7 +78,7 @@ def check_conditions(
     ]:
         if (value is None) != (wanted is None):
             raise ValueError(f"{name} must be {'None' if wanted is None else 'given'}: see config")
-    if label is not None:
+    if label is not None and config.num_classes is not None:
         check_label(label, size[0], config.num_classes)
     if condition is not None:
         if not condition.is_floating_point():

@@ -1,11 +1,21 @@
 """What codes cost in nats: under a prior, and under how often each code is used."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vqvae_lite.metrics import CodeUsage
+from vqvae_lite.modules import device_of
+
+
+class Prior(Protocol):
+    """What says how probable codes are, such as `GatedPixelCNN`, `WaveNet`, `CodeFrequencies`."""
+
+    def log_prob(self, codes: Tensor, *args: Any, **conditions: Any) -> Tensor:
+        """Log p of each of a batch of codes, given its conditions, in nats: (B,)."""
+        ...
 
 
 class CodeFrequencies:
@@ -29,27 +39,48 @@ class CodeFrequencies:
         counts = (usage.counts + 1).double()
         self.log_probs = (counts / counts.sum(1, keepdim=True)).log()
 
-    def __call__(self, codes: Tensor) -> Tensor:
-        """Log p(codes) in nats, float64 (B,)."""
-        rows = codes[:, None] if codes.ndim == 3 else codes
+    def log_prob(self, codes: Tensor) -> Tensor:
+        """Log p(codes) of each map, in nats: float64 (B,)."""
+        maps = codes[:, None] if codes.ndim == 3 else codes
         log_probs = self.log_probs.to(codes.device)
-        each = [log_probs[index][row] for index, row in enumerate(rows.unbind(1))]
-        return sum(row.flatten(1).sum(1) for row in each)
+        total = log_probs.new_zeros(len(codes))
+        for index, of_book in enumerate(maps.unbind(1)):
+            total += log_probs[index][of_book].flatten(1).sum(1)
+        return total
 
 
 @torch.no_grad()
-def nats_per_code(prior: Callable[[Tensor], Tensor], codes: Tensor, batch_size: int = 64) -> float:
+def nats_per_code(
+    prior: Prior,
+    codes: Tensor | Sequence[Tensor],
+    batch_size: int = 64,
+    **conditions: Tensor | None,
+) -> float:
     """What a code costs under a prior, the mean over all codes; log K under the uniform one.
 
     Args:
-        prior: log p(codes) in nats, (B,), of a batch of maps, such as `GatedPixelCNN.log_prob`.
-        codes: (N, h, w), or (N, num_codebooks, h, w), on the prior's device.
-        batch_size: how many maps at a time.
+        prior: on any device; measured in eval mode and given back in the mode it was in.
+        codes: integers, (N, ...), or N tensors of different lengths, each measured by itself.
+        batch_size: how many rows of a tensor at a time.
+        conditions: as `prior.log_prob` takes them, N rows each: `label=speakers`. None is none.
 
     Raises:
-        ValueError: there are no codes.
+        TypeError, ValueError: there are no codes, a condition has another number of rows, or as
+            `prior.log_prob`.
     """
-    if not codes.numel():
-        raise ValueError(f"there are no codes to measure, the shape is {tuple(codes.shape)}")
-    total = sum(prior(part).double().sum().item() for part in codes.split(batch_size))
-    return -total / codes.numel()
+    count = sum(row.numel() for row in codes)
+    if not count:
+        raise ValueError(f"there are no codes to measure, only {len(codes)} rows of none")
+    given = {name: value for name, value in conditions.items() if value is not None}
+    for name, value in given.items():
+        if len(value) != len(codes):
+            raise ValueError(f"{name} must have {len(codes)} rows, as codes; got {len(value)}")
+    parts = codes.split(batch_size) if isinstance(codes, Tensor) else [row[None] for row in codes]
+    device = device_of(prior) if isinstance(prior, nn.Module) else None
+    total, start = 0.0, 0
+    for part in parts:
+        rows = slice(start, start + len(part))
+        of_part = {name: value[rows].to(device) for name, value in given.items()}
+        total -= prior.log_prob(part.to(device), **of_part).double().sum().item()
+        start = rows.stop
+    return total / count

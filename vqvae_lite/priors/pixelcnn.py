@@ -5,15 +5,20 @@ Generation with PixelCNN Decoders" (NIPS 2016). It is the prior over the codes o
 the VQ-VAE paper; with K = 256 and three codes a position it is also a decoder of RGB images.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from tqdm.auto import tqdm
 
 from vqvae_lite.checks import check_codes, check_positive_int
-from vqvae_lite.priors.drawing import check_conditions
+from vqvae_lite.modules import device_of, evaluating
+from vqvae_lite.priors.drawing import check_conditions, check_sharpness, draw, generator_for
+from vqvae_lite.priors.layers import CodeHead, GatedLayer
+from vqvae_lite.priors.sampling import walk_map
 
 
 @dataclass(frozen=True)
@@ -74,113 +79,6 @@ class PixelCNNOutput(NamedTuple):
     loss: Tensor
 
 
-def gated(x: Tensor) -> Tensor:
-    """tanh(a) * sigmoid(b), a and b the halves of the channels (equation 2 of the source)."""
-    a, b = x.chunk(2, dim=1)
-    return torch.tanh(a) * torch.sigmoid(b)
-
-
-class GatedLayer(nn.Module):
-    """One layer of both stacks (figure 2 of the source), for inputs that are shifted already.
-
-    `GatedPixelCNN` shifts the codes one row down for the vertical stack and one column right for
-    the horizontal one. After that a position may see itself, what is above it and what is to its
-    left in each layer, and the kernels reach there and nowhere else: there is nothing to mask.
-
-    Unlike the source's, the vertical stack has a residual connection too: without it what comes
-    from far above fades on its way through a deep stack.
-    """
-
-    def __init__(self, config: PixelCNNConfig):
-        super().__init__()
-        width, self.reach = config.width, config.kernel_size // 2
-        self.vertical = nn.Conv2d(
-            width, 2 * width, (self.reach + 1, config.kernel_size), padding=(0, self.reach)
-        )
-        self.down = nn.Conv2d(width, 2 * width, 1)
-        # The biases of `down` and of the next layer serve these two as well.
-        self.horizontal = nn.Conv2d(width, 2 * width, (1, self.reach + 1), bias=False)
-        self.out = nn.Conv2d(width, width, 1, bias=False)
-        self.dropout = nn.Dropout(config.dropout)
-        if config.num_classes is not None:
-            self.label = nn.Embedding(config.num_classes, 4 * width)
-            nn.init.zeros_(self.label.weight)
-        if config.condition_channels is not None:
-            self.condition = nn.Conv2d(config.condition_channels, 4 * width, 1, bias=False)
-
-    def forward(
-        self, v: Tensor, h: Tensor, label: Tensor | None, condition: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """Both stacks one layer further: (B, width, H, W) each, as v and h are."""
-        v, gates = self.from_above(F.pad(v, (0, 0, self.reach, 0)), label, condition)
-        gates = gates + self.horizontal(F.pad(h, (self.reach, 0)))
-        return v, h + self.out(self.dropout(gated(gates)))
-
-    def from_above(
-        self, rows: Tensor, label: Tensor | None, condition: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """All of the layer that needs no code of the rows that it is for.
-
-        Args:
-            rows: (B, width, reach + n, W), the vertical stack's n rows and those above them.
-            label: (B,) or None.
-            condition: (B, condition_channels, n, W) or None.
-
-        Returns:
-            The vertical stack after this layer, (B, width, n, W), and what comes to the gates
-            of the horizontal stack from there and from the conditions, (B, 2 * width, n, W).
-        """
-        conditions = []
-        if label is not None:
-            conditions.append(self.label(label)[:, :, None, None].chunk(2, dim=1))
-        if condition is not None:
-            conditions.append(self.condition(condition).chunk(2, dim=1))
-        v_gates = sum((for_v for for_v, _ in conditions), self.vertical(rows))
-        v = rows[:, :, self.reach :] + gated(v_gates)
-        return v, sum((for_h for _, for_h in conditions), self.down(v))
-
-
-class CodeHead(nn.Module):
-    """From the features of a position to the logits of each of its codes.
-
-    The features know the earlier positions. To them come the codes of the position itself that
-    precede, codebook by codebook: each as a vector, summed. So code c is predicted from codes
-    0 to c - 1, and in training all C at once.
-
-    The logits start at zero, the uniform distribution.
-    """
-
-    def __init__(self, config: PixelCNNConfig):
-        super().__init__()
-        width, num_codes, num_codebooks = config.width, config.num_codes, config.num_codebooks
-        self.hidden = nn.Linear(width, width)
-        self.weight = nn.Parameter(torch.zeros(num_codebooks, width, num_codes))
-        self.bias = nn.Parameter(torch.zeros(num_codebooks, 1, num_codes))
-        if num_codebooks > 1:
-            self.turn = nn.Parameter(torch.zeros(num_codebooks, 1, width))
-            # The last code precedes no other at its position.
-            self.embedding = nn.Embedding((num_codebooks - 1) * num_codes, width)
-            nn.init.normal_(self.embedding.weight, std=num_codebooks**-0.5)
-            offsets = num_codes * torch.arange(num_codebooks - 1)[:, None]
-            self.register_buffer("offsets", offsets, persistent=False)
-
-    def forward(self, features: Tensor, codes: Tensor) -> Tensor:
-        """Logits (C, N, K), float32 or better, from features (N, width) and int64 codes (C, N)."""
-        x = features[None]
-        if len(codes) > 1:
-            preceding = self.embedding(codes[:-1] + self.offsets).cumsum(0)
-            x = F.pad(preceding, (0, 0, 0, 0, 1, 0)) + x + self.turn
-        x = F.relu(self.hidden(F.relu(x)))
-        logits = torch.baddbmm(self.bias, x, self.weight)
-        return logits if logits.dtype == torch.float64 else logits.float()
-
-    def step(self, x: Tensor, book: int) -> Tensor:
-        """Logits (N, K) of one codebook; x holds features plus vectors of the preceding codes."""
-        x = x + self.turn[book] if len(self.weight) > 1 else x
-        x = F.relu(self.hidden(F.relu(x)))
-        return torch.addmm(self.bias[book], x, self.weight[book])
-
-
 class GatedPixelCNN(nn.Module):
     """p(codes) = product over positions and codebooks of p(code given all codes before it).
 
@@ -196,6 +94,7 @@ class GatedPixelCNN(nn.Module):
     """
 
     kind = "pixelcnn"  # what checkpoints call it
+    offsets: Tensor
 
     def __init__(self, config: PixelCNNConfig | None = None):
         super().__init__()
@@ -206,8 +105,17 @@ class GatedPixelCNN(nn.Module):
         nn.init.normal_(self.embedding.weight, std=config.num_codebooks**-0.5)
         offsets = config.num_codes * torch.arange(config.num_codebooks)
         self.register_buffer("offsets", offsets, persistent=False)
-        self.layers = nn.ModuleList(GatedLayer(config) for _ in range(config.num_layers))
-        self.head = CodeHead(config)
+        self.layers = nn.ModuleList(
+            GatedLayer(
+                config.width,
+                config.kernel_size,
+                config.num_classes,
+                config.condition_channels,
+                config.dropout,
+            )
+            for _ in range(config.num_layers)
+        )
+        self.head = CodeHead(config.num_codes, config.width, config.num_codebooks)
 
     def forward(
         self, codes: Tensor, label: Tensor | None = None, condition: Tensor | None = None
@@ -223,7 +131,7 @@ class GatedPixelCNN(nn.Module):
             TypeError, ValueError: for another dtype, shape or range, and for a label or condition
                 that is missing or not expected.
         """
-        codes, label, condition = self.prepare(codes, label, condition)
+        codes = self._prepare(codes, label, condition)
         logits = self._logits(codes, label, condition)
         targets = codes.permute(3, 0, 1, 2).flatten()
         nats = F.cross_entropy(logits.flatten(0, 1), targets, reduction="none")
@@ -234,23 +142,116 @@ class GatedPixelCNN(nn.Module):
         self, codes: Tensor, label: Tensor | None = None, condition: Tensor | None = None
     ) -> Tensor:
         """The logits alone, as `forward` gives them, without the work of the loss."""
-        codes, label, condition = self.prepare(codes, label, condition)
+        codes = self._prepare(codes, label, condition)
         return _arrange(self._logits(codes, label, condition), codes)
 
     def log_prob(
         self, codes: Tensor, label: Tensor | None = None, condition: Tensor | None = None
     ) -> Tensor:
-        """The log-probability of each whole map, in nats, as `forward` gives it."""
-        return self(codes, label, condition).log_prob
+        """Log p(codes) of each whole map, in nats: (B,), in eval mode, whatever mode it is in.
 
-    def embed(self, codes: Tensor) -> Tensor:
-        """The sum of the vectors at each position: int64 (B, H, W, C) to (B, width, H, W)."""
-        vectors = self.embedding((codes + self.offsets).flatten(0, 2))
-        return vectors.view(*codes.shape[:3], -1).permute(0, 3, 1, 2)
+        Args and errors are those of `forward`, which training goes by.
+        """
+        with evaluating(self):
+            return self(codes, label, condition).log_prob
+
+    @torch.no_grad()
+    def sample(
+        self,
+        shape: Sequence[int],
+        *,
+        batch: int = 1,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        seed: int | None = None,
+        label: Tensor | None = None,
+        condition: Tensor | None = None,
+        given: Tensor | None = None,
+        progress: bool = True,
+    ) -> Tensor:
+        """Draws maps of codes, position by position in raster order (section 3.3 of the paper).
+
+        In eval mode, whatever mode the model is in, and in its own precision. A position costs one
+        position's work (see `sampling.walk_map`).
+
+        Args:
+            shape: height and width of the maps.
+            batch: B, how many maps to draw, all at once.
+            temperature: what the logits are divided by, above 0; below 1 sharpens the distribution.
+            top_k: draws among the k most probable codes alone, 1 to K; None draws among all.
+            seed: decides the sample, together with all other arguments; None draws one from
+                torch's default generator.
+            label: as for `forward`.
+            condition: as for `forward`.
+            given: integers (B, H, W) or (B, C, H, W): codes to keep, and -1 where one is to be
+                drawn. Each is drawn given the codes before it in the order of the factorisation;
+                what is given after it has no influence on it.
+            progress: whether to show a bar with the time left.
+
+        Returns:
+            int64 codes, (B, H, W), or (B, C, H, W) with C > 1 codebooks, on the model's device.
+
+        Raises:
+            TypeError, ValueError: for an argument of another type, shape or range, or a model with
+                NaN or Inf among its weights.
+        """
+        config, device = self.config, device_of(self)
+        if len(shape) != 2:
+            raise ValueError(f"shape must be a height and a width, got {shape!r}")
+        height, width = shape
+        check_positive_int(height=height, width=width, batch=batch)
+        check_sharpness(temperature, top_k, config.num_codes)
+        check_conditions(config, label, condition, (batch, height, width))
+        if given is None:
+            codes = torch.full((batch, height, width, config.num_codebooks), -1, device=device)
+        else:
+            codes = _arrange_given(given, config, (batch, height, width)).to(device)
+        rows = (codes < 0).flatten(2).any(2).any(0).tolist()  # those with a code to draw
+        generator = generator_for(self, device, seed)
+
+        bar = tqdm(total=sum(rows) * width, unit="position", disable=not progress)
+        with evaluating(self), bar, torch.autocast(device.type, enabled=False):
+            for place, logits in self._walk(codes, rows, label, condition):
+                drawn = draw(logits, temperature, top_k, generator)
+                codes[place] = torch.where(codes[place] < 0, drawn, codes[place])
+                bar.update(place[-1] + 1 == config.num_codebooks)
+        return codes.movedim(-1, 1).contiguous() if config.num_codebooks > 1 else codes[..., 0]
+
+    @torch.no_grad()
+    def cached_logits(
+        self, codes: Tensor, label: Tensor | None = None, condition: Tensor | None = None
+    ) -> Tensor:
+        """The logits that `sample` goes by, for codes that are known: to compare with `forward`.
+
+        Args and errors are those of `forward`.
+
+        Returns:
+            (B, K, H, W) or (B, C, K, H, W), in the precision of the model.
+        """
+        codes = self._prepare(codes, label, condition)
+        result = self.head.weight.new_empty(*codes.shape, self.config.num_codes)
+        with evaluating(self), torch.autocast(codes.device.type, enabled=False):
+            for place, logits in self._walk(codes, [True] * codes.shape[1], label, condition):
+                result[place] = logits
+        result = result.permute(0, 3, 4, 1, 2)
+        return result if self.config.num_codebooks > 1 else result[:, 0]
+
+    def _walk(
+        self, codes: Tensor, rows: list[bool], label: Tensor | None, condition: Tensor | None
+    ) -> Iterator[tuple[tuple, Tensor]]:
+        """See `sampling.walk_map`."""
+        layers = cast("Sequence[GatedLayer]", self.layers)
+        return walk_map(
+            codes, rows, label, condition, embed=self._embed, layers=layers, head=self.head
+        )
+
+    def _embed(self, codes: Tensor) -> Tensor:
+        """The sum of the vectors at each position: int64 (..., C) to (..., width)."""
+        return self.embedding((codes + self.offsets).flatten(0, -2)).unflatten(0, codes.shape[:-1])
 
     def _logits(self, codes: Tensor, label: Tensor | None, condition: Tensor | None) -> Tensor:
         """(C, B * H * W, K) from codes (B, H, W, C)."""
-        embedded = self.embed(codes)
+        embedded = self._embed(codes).permute(0, 3, 1, 2)
         # A row down and a column right: v then knows the rows above, h the codes to the left.
         v, h = F.pad(embedded, (0, 0, 1, -1)), F.pad(embedded, (1, -1))
         for layer in self.layers:
@@ -258,10 +259,8 @@ class GatedPixelCNN(nn.Module):
         features = h.permute(0, 2, 3, 1).flatten(0, 2)
         return self.head(features, codes.permute(3, 0, 1, 2).flatten(1))
 
-    def prepare(
-        self, codes: Tensor, label: Tensor | None, condition: Tensor | None
-    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Checks what `forward` takes; gives codes as int64 (B, H, W, C) and the label as int64."""
+    def _prepare(self, codes: Tensor, label: Tensor | None, condition: Tensor | None) -> Tensor:
+        """Checks what `forward` takes, and gives the codes as int64 (B, H, W, C)."""
         num_codebooks = self.config.num_codebooks
         check_codes(codes, self.config.num_codes, num_codebooks)
         if codes.ndim != 3 + (num_codebooks > 1) or not codes.numel():
@@ -270,8 +269,10 @@ class GatedPixelCNN(nn.Module):
                 f"codes must have the shape {shape} and not be empty, got {tuple(codes.shape)}"
             )
         check_conditions(self.config, label, condition, (len(codes), *codes.shape[-2:]))
-        codes = codes.movedim(1, -1) if num_codebooks > 1 else codes[..., None]
-        return codes.long(), label if label is None else label.long(), condition
+        return (codes.movedim(1, -1) if num_codebooks > 1 else codes[..., None]).long()
+
+
+sample = GatedPixelCNN.sample  # `sample(model, shape, ...)`: the same
 
 
 def _arrange(logits: Tensor, codes: Tensor) -> Tensor:
@@ -279,3 +280,20 @@ def _arrange(logits: Tensor, codes: Tensor) -> Tensor:
     batch, height, width, num_codebooks = codes.shape
     logits = logits.view(num_codebooks, batch, height, width, -1).permute(1, 0, 4, 2, 3)
     return logits if num_codebooks > 1 else logits[:, 0]
+
+
+def _arrange_given(given: Tensor, config: PixelCNNConfig, size: tuple[int, int, int]) -> Tensor:
+    """A copy of the given codes as int64 (B, H, W, C), -1 where there is none, if they fit."""
+    num_codes, num_codebooks = config.num_codes, config.num_codebooks
+    if given.is_floating_point() or given.dtype == torch.bool:
+        raise TypeError(f"given must be integers, got {given.dtype}")
+    full = size if num_codebooks == 1 else (size[0], num_codebooks, *size[1:])
+    if given.shape != full:
+        raise ValueError(f"given must have the shape {full}, got {tuple(given.shape)}")
+    low, high = (bound.item() for bound in torch.aminmax(given))
+    if low < -1 or high >= num_codes:
+        raise ValueError(
+            f"given must lie in [0, {num_codes}), or be -1 where unknown, "
+            f"got values from {low} to {high}"
+        )
+    return (given.movedim(1, -1) if num_codebooks > 1 else given[..., None]).long().clone()

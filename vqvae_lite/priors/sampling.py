@@ -1,141 +1,49 @@
-"""Samples from a `GatedPixelCNN`, at the cost of one position's work for each position.
+"""What samples go by: the logits of one position after another, at one position's work for each.
 
-A full forward pass computes every position of the map anew, though only one of them is new. Here
-what the layers have found stays. The vertical stack of a row depends on the rows above alone, so it
-is computed for the whole row at once, as soon as the row above is known. The horizontal stack goes
-along the row; in each layer a position needs its own features and the few to its left.
+A full forward pass computes every position anew, though only one of them is new. Here what the
+layers have found stays: in a `GatedPixelCNN` the rows above and the row so far, in a `WaveNet` a
+queue for each layer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
-from torch import Tensor
-from tqdm.auto import tqdm
+from torch import Tensor, nn
 
-from vqvae_lite.checks import check_positive_int
-from vqvae_lite.priors.drawing import check_conditions, check_sharpness, draw, generator_for
-from vqvae_lite.priors.pixelcnn import GatedPixelCNN, gated
+from vqvae_lite.priors.layers import CodeHead, GatedLayer, gated
 
 
-@torch.no_grad()
-def sample(
-    model: GatedPixelCNN,
-    shape: tuple[int, int],
-    *,
-    batch: int = 1,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    seed: int | None = None,
-    label: Tensor | None = None,
-    condition: Tensor | None = None,
-    given: Tensor | None = None,
-    progress: bool = True,
-) -> Tensor:
-    """Draws maps of codes, position by position in raster order (section 3.3 of the paper).
-
-    The model is used as in eval mode, in its own precision, and not changed. Of each layer's
-    features only the last rows are kept, as many as its kernel is high.
-
-    Args:
-        model: on any device; the sample is drawn there.
-        shape: height and width of the maps.
-        batch: B, how many maps to draw, all at once.
-        temperature: what the logits are divided by, above 0; below 1 sharpens the distribution.
-        top_k: draws among the k most probable codes alone, 1 to K; None draws among all.
-        seed: decides the sample, together with all other arguments; None draws one from torch's
-            default generator.
-        label: integers in [0, num_classes), (B,), where the model has classes.
-        condition: floating point (B, condition_channels, H, W), where the model has them.
-        given: integers (B, H, W) or (B, C, H, W): codes to keep, and -1 where one is to be drawn.
-            Each is drawn given the codes before it in the order of the factorisation; what is
-            given after it has no influence on it.
-        progress: whether to show a bar with the time left.
-
-    Returns:
-        int64 codes, (B, H, W), or (B, C, H, W) with C > 1 codebooks.
-
-    Raises:
-        TypeError, ValueError: for an argument of another type, shape or range, or a model with
-            NaN or Inf among its weights.
-    """
-    config, device = model.config, model.head.weight.device
-    if len(shape) != 2:
-        raise ValueError(f"shape must be a height and a width, got {shape!r}")
-    height, width = shape
-    check_positive_int(height=height, width=width, batch=batch)
-    check_sharpness(temperature, top_k, config.num_codes)
-    check_conditions(config, label, condition, (batch, height, width))
-    if given is None:
-        codes = torch.full((batch, height, width, config.num_codebooks), -1, device=device)
-    else:
-        codes = _arrange_given(given, model, batch, height, width)
-    rows = (codes < 0).flatten(2).any(2).any(0).tolist()  # those with a code to draw
-    generator = generator_for(model, device, seed)
-
-    bar = tqdm(total=sum(rows) * width, unit="position", disable=not progress)
-    with bar, torch.autocast(device.type, enabled=False):
-        for place, logits in _walk(model, codes, label, condition, rows):
-            drawn = draw(logits, temperature, top_k, generator)
-            codes[place] = torch.where(codes[place] < 0, drawn, codes[place])
-            bar.update(place[-1] + 1 == config.num_codebooks)
-    return codes.movedim(-1, 1).contiguous() if config.num_codebooks > 1 else codes[..., 0]
-
-
-@torch.no_grad()
-def cached_logits(
-    model: GatedPixelCNN,
+def walk_map(
     codes: Tensor,
-    label: Tensor | None = None,
-    condition: Tensor | None = None,
-) -> Tensor:
-    """The logits that `sample` goes by, at each position of maps that are known already.
-
-    They are those of `model.eval()`, which gives them faster: this is there to compare the two.
-
-    Args:
-        model: as for `sample`.
-        codes: as for `GatedPixelCNN.forward`.
-        label: as for `sample`.
-        condition: as for `sample`.
-
-    Returns:
-        (B, K, H, W) or (B, C, K, H, W), in the precision of the model.
-
-    Raises:
-        TypeError, ValueError: as `GatedPixelCNN.forward`.
-    """
-    codes, label, condition = model.prepare(codes, label, condition)
-    result = model.head.weight.new_empty(*codes.shape, model.config.num_codes)
-    with torch.autocast(codes.device.type, enabled=False):
-        for place, logits in _walk(model, codes, label, condition, [True] * codes.shape[1]):
-            result[place] = logits
-    result = result.permute(0, 3, 4, 1, 2)
-    return result if model.config.num_codebooks > 1 else result[:, 0]
-
-
-def _walk(
-    model: GatedPixelCNN,
-    codes: Tensor,
+    rows: Sequence[bool],
     label: Tensor | None,
     condition: Tensor | None,
-    rows: list[bool],
+    *,
+    embed: Callable[[Tensor], Tensor],
+    layers: Sequence[GatedLayer],
+    head: CodeHead,
 ) -> Iterator[tuple[tuple, Tensor]]:
-    """Goes through a map in the order of the factorisation.
+    """Goes through a map in the order of the factorisation (see `GatedPixelCNN`).
+
+    The vertical stack of a row depends on the rows above alone, so it is computed for the whole
+    row at once, as soon as the row above is known; of its features only the last rows are kept, as
+    many as the kernel is high. The horizontal stack goes along the row; in each layer a position
+    needs its own features and the few to its left.
 
     Args:
-        model: its weights are read once, at the start.
         codes: int64 (B, H, W, C); each must be there when the walk goes on after its place.
+        rows: which rows to stop in; all codes of the others must be there from the start.
         label: integers (B,), or None.
         condition: (B, condition_channels, H, W), or None.
-        rows: which rows to stop in; all codes of the others must be there from the start.
+        embed: codes (..., C) to vectors (..., width).
+        layers: their weights are read once, at the start.
+        head: gives the logits.
 
     Yields:
         The index of a place in `codes`, and its logits (B, K).
     """
     batch, _, width, num_codebooks = codes.shape
-    layers, head, reach = model.layers, model.head, model.layers[0].reach
-    channels = model.config.width
-    label = None if label is None else label.long()
+    reach, channels = layers[0].reach, head.hidden.in_features
     empty = head.weight.new_zeros(batch, max(reach, 1), width, channels)  # rows above the map
     above = [empty[:, :reach]] * len(layers)
     # Each layer's features along the row, with `reach` empty places before it. The view of a
@@ -149,7 +57,7 @@ def _walk(
     out = [layer.out.weight[:, :, 0, 0].t().contiguous() for layer in layers]
 
     for row, wanted in enumerate(rows):
-        v = model.embed(codes[:, row - 1 : row]) if row else empty[:, :1].permute(0, 3, 1, 2)
+        v = (embed(codes[:, row - 1 : row]) if row else empty[:, :1]).permute(0, 3, 1, 2)
         local = None if condition is None else condition[:, :, row : row + 1].to(v)
         gates = []
         for index, layer in enumerate(layers):
@@ -171,24 +79,83 @@ def _walk(
                 if book + 1 < num_codebooks:
                     x = x + head.embedding(codes[place] + head.offsets[book])
             if column + 1 < width:
-                places[0][column + 1].copy_(model.embedding(codes[:, row, column] + model.offsets))
+                places[0][column + 1].copy_(embed(codes[:, row, column]))
 
 
-def _arrange_given(
-    given: Tensor, model: GatedPixelCNN, batch: int, height: int, width: int
-) -> Tensor:
-    """A copy of the given codes as int64 (B, H, W, C), -1 where there is none, if they fit."""
-    num_codes, num_codebooks = model.config.num_codes, model.config.num_codebooks
-    if given.is_floating_point() or given.dtype == torch.bool:
-        raise TypeError(f"given must be integers, got {given.dtype}")
-    full = (batch, height, width) if num_codebooks == 1 else (batch, num_codebooks, height, width)
-    if given.shape != full:
-        raise ValueError(f"given must have the shape {full}, got {tuple(given.shape)}")
-    low, high = (bound.item() for bound in torch.aminmax(given))
-    if low < -1 or high >= num_codes:
-        raise ValueError(
-            f"given must lie in [0, {num_codes}), or be -1 where unknown, "
-            f"got values from {low} to {high}"
+def walk_sequence(
+    codes: Tensor,
+    conditions: Tensor | None,
+    *,
+    embed: Callable[[Tensor], Tensor],
+    taps: Sequence[nn.Linear],
+    out: Sequence[nn.Linear],
+    skip: nn.Linear,
+    head: Callable[[Tensor], Tensor],
+    dilations: Sequence[int],
+    hop: int,
+) -> Iterator[tuple[int, Tensor]]:
+    """Goes through a sequence step by step (see `WaveNet`).
+
+    Each layer keeps a queue of as many of its inputs as its dilation is long, so nothing is
+    computed twice (Le Paine et al., "Fast Wavenet Generation Algorithm", 2016).
+
+    The inputs that all layers need from earlier are known before a step begins, so one product
+    serves all of them; what is left for each layer is its present input. That is so little work
+    that starting an operation costs more than doing it: hence few of them, and results that are
+    written where the next one reads them. With sigmoid(b) = (1 + tanh(b / 2)) / 2 a gate needs one
+    tanh, 2 h = tanh(a) + tanh(a) tanh(b / 2), and the matrices after it take the half.
+
+    Args:
+        codes: int64 (B, T); `codes[:, step]` must be there when the walk goes on after its step.
+        conditions: what comes to the gates, (B, columns or 1, layers, 2 * width), or None.
+        embed: codes (B,) to vectors (B, width).
+        taps: of each layer; all weights but the head's are read once, at the start.
+        out: of each layer but the last.
+        skip: from the gated features of all layers.
+        head: from what `skip` gives to the logits.
+        dilations: of each layer.
+        hop: steps that a column of the conditions stands for.
+
+    Yields:
+        Each step and its logits (B, K).
+    """
+    width, layers = taps[0].in_features // 2, len(taps)
+    halves = torch.ones_like(taps[0].bias)
+    halves[width:] = 0.5
+    weights = torch.stack([tap.weight.T * halves for tap in taps])
+    earlier_taps, present_taps = weights[:, :width], weights[:, width:].contiguous().unbind()
+    biases = torch.stack([tap.bias * halves for tap in taps])[:, None]
+    onward = [linear.weight.T / 2 for linear in out]
+    skip_weight = skip.weight.T / 2
+    # All queues end to end: (sum of the dilations, B, width).
+    lengths = torch.tensor(dilations)
+    starts = lengths.cumsum(0) - lengths
+    queues = weights.new_zeros(sum(dilations), len(codes), width)
+    inputs = weights.new_zeros(layers, len(codes), width)
+    gates = weights.new_empty(layers, len(codes), 2 * width)
+    skips = weights.new_empty(len(codes), layers, width)
+    views = list(
+        zip(
+            inputs.unbind(),
+            gates.unbind(),
+            gates[..., :width].unbind(),
+            gates[..., width:].unbind(),
+            skips.unbind(1),
+            strict=True,
         )
-    codes = given.movedim(1, -1) if num_codebooks > 1 else given[..., None]
-    return codes.long().clone().to(model.head.weight.device)
+    )
+    offsets = biases
+    for step in range(codes.shape[1]):
+        if conditions is not None and step % hop == 0:
+            column = min(step // hop, conditions.shape[1] - 1)  # the label's only one, or its own
+            offsets = biases + conditions[:, column].transpose(0, 1) * halves
+        places = (starts + step % lengths).to(queues.device)
+        torch.baddbmm(offsets, queues.index_select(0, places), earlier_taps, out=gates)
+        for layer, (x, gate, a, b, h) in enumerate(views):
+            gate.addmm_(x, present_taps[layer]).tanh_()
+            torch.addcmul(a, a, b, out=h)
+            if layer < len(onward):
+                torch.addmm(x, h, onward[layer], out=views[layer + 1][0])
+        queues.index_copy_(0, places, inputs)
+        yield step, head(torch.addmm(skip.bias, skips.flatten(1), skip_weight))
+        inputs[0] = embed(codes[:, step])

@@ -7,9 +7,9 @@ and a speaker; over the codes themselves it is the prior that unconditional spee
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +17,9 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from vqvae_lite.checks import check_codes, check_positive_int
+from vqvae_lite.modules import device_of, evaluating
 from vqvae_lite.priors.drawing import check_conditions, check_sharpness, draw, generator_for
+from vqvae_lite.priors.sampling import walk_sequence
 
 
 @dataclass(frozen=True)
@@ -137,12 +139,7 @@ class WaveNet(nn.Module):
             TypeError, ValueError: for another dtype, shape or range, and for a label or condition
                 that is missing or not expected.
         """
-        check_codes(codes, self.config.num_codes)
-        if codes.ndim != 2 or not codes.numel():
-            shape = tuple(codes.shape)
-            raise ValueError(f"codes must have the shape (B, T) and not be empty, got {shape}")
-        check_condition(self.config, label, condition, *codes.shape)
-        codes = codes.long()
+        codes = self._prepare(codes, label, condition)
         # One step later: what is known of step t is what came before it.
         x = F.pad(self.embedding(codes), (0, 0, 1, -1))
         if torch.is_autocast_enabled(x.device.type):
@@ -166,6 +163,16 @@ class WaveNet(nn.Module):
         log_prob = -F.cross_entropy(logits, codes, reduction="none").sum(1)
         return WaveNetOutput(logits, log_prob, -log_prob.sum() / codes.numel())
 
+    def log_prob(
+        self, codes: Tensor, label: Tensor | None = None, condition: Tensor | None = None
+    ) -> Tensor:
+        """Log p(codes) of each sequence, in nats: (B,), in eval mode, whatever mode it is in.
+
+        Args and errors are those of `forward`, which training goes by.
+        """
+        with evaluating(self):
+            return self(codes, label, condition).log_prob
+
     @torch.no_grad()
     def sample(
         self,
@@ -181,9 +188,8 @@ class WaveNet(nn.Module):
     ) -> Tensor:
         """Draws sequences step by step, at the cost of one step's work for each step.
 
-        Each layer keeps a queue of as many of its inputs as its dilation is long, so nothing is
-        computed twice (Le Paine et al., "Fast Wavenet Generation Algorithm", 2016). The model is
-        used as in eval mode, in its own precision, and not changed.
+        In eval mode, whatever mode the model is in, and in its own precision. Nothing is computed
+        twice (see `sampling.walk_sequence`).
 
         Args:
             length: T, how many steps.
@@ -197,7 +203,7 @@ class WaveNet(nn.Module):
             progress: whether to show a bar with the time left.
 
         Returns:
-            int64 codes (B, length).
+            int64 codes (B, length), on the model's device.
 
         Raises:
             TypeError, ValueError: for an argument of another type, shape or range, or a model
@@ -205,11 +211,11 @@ class WaveNet(nn.Module):
         """
         check_positive_int(length=length, batch=batch)
         check_sharpness(temperature, top_k, self.config.num_codes)
-        check_condition(self.config, label, condition, batch, length)
-        device = self.head.weight.device
+        self._check_conditions(label, condition, batch, length)
+        device = device_of(self)
         generator = generator_for(self, device, seed)
         codes = torch.empty(batch, length, dtype=torch.int64, device=device)
-        with torch.autocast(device.type, enabled=False):
+        with evaluating(self), torch.autocast(device.type, enabled=False):
             steps = tqdm(
                 self._walk(codes, label, condition),
                 total=length,
@@ -231,84 +237,54 @@ class WaveNet(nn.Module):
         Returns:
             (B, K, T), in the precision of the model.
         """
-        check_codes(codes, self.config.num_codes)
-        check_condition(self.config, label, condition, *codes.shape)
-        with torch.autocast(codes.device.type, enabled=False):
-            logits = [logits for _, logits in self._walk(codes.long(), label, condition)]
+        codes = self._prepare(codes, label, condition)
+        with evaluating(self), torch.autocast(codes.device.type, enabled=False):
+            logits = [logits for _, logits in self._walk(codes, label, condition)]
         return torch.stack(logits, 2)
 
     def _walk(
         self, codes: Tensor, label: Tensor | None, condition: Tensor | None
     ) -> Iterator[tuple[int, Tensor]]:
-        """Each step and its logits (B, K); after that `codes[:, step]` is read, to go on from it.
-
-        The inputs that all layers need from earlier are known before a step begins, so one
-        product serves all of them; what is left for each layer is its present input. That is so
-        little work that starting an operation costs more than doing it: hence few of them, and
-        results that are written where the next one reads them. With sigmoid(b) = (1 + tanh(b / 2))
-        / 2 a gate needs one tanh, 2 h = tanh(a) + tanh(a) tanh(b / 2), and the matrices after it
-        take the half.
-        """
-        width, dilations = self.config.width, torch.tensor(self.config.dilations)
-        halves = torch.ones(2 * width, device=codes.device, dtype=self.head.weight.dtype)
-        halves[width:] = 0.5
-        taps = torch.stack([taps.weight.T * halves for taps in self.taps])
-        earlier_taps, present_taps = taps[:, :width], taps[:, width:].contiguous().unbind()
-        out = [out.weight.T / 2 for out in self.out]
-        skip = self.skip.weight.T / 2
-        biases = torch.stack([taps.bias * halves for taps in self.taps])[:, None]
-        conditions = self._conditions(label, condition)
-        # All queues end to end: (sum of the dilations, B, width).
-        starts = dilations.cumsum(0) - dilations
-        queues = taps.new_zeros(int(dilations.sum()), len(codes), width)
-        inputs = taps.new_zeros(len(dilations), len(codes), width)
-        gates = taps.new_empty(len(dilations), len(codes), 2 * width)
-        gated = taps.new_empty(len(codes), len(dilations), width)
-        layers = list(
-            zip(
-                inputs.unbind(),
-                gates.unbind(),
-                gates[..., :width].unbind(),
-                gates[..., width:].unbind(),
-                gated.unbind(1),
-                strict=True,
-            )
+        """See `sampling.walk_sequence`."""
+        return walk_sequence(
+            codes,
+            self._conditions(label, condition),
+            embed=self.embedding,
+            taps=cast("Sequence[nn.Linear]", self.taps),
+            out=cast("Sequence[nn.Linear]", self.out),
+            skip=self.skip,
+            head=self._head,
+            dilations=self.config.dilations,
+            hop=self.config.hop,
         )
-        for step in range(codes.shape[1]):
-            if conditions is not None and step % self.config.hop == 0:
-                column = 0 if condition is None else step // self.config.hop
-                offsets = biases + conditions[:, column].transpose(0, 1) * halves
-            elif step == 0:
-                offsets = biases
-            places = (starts + step % dilations).to(queues.device)
-            torch.baddbmm(offsets, queues.index_select(0, places), earlier_taps, out=gates)
-            for layer, (x, gate, a, b, h) in enumerate(layers):
-                gate.addmm_(x, present_taps[layer]).tanh_()
-                torch.addcmul(a, a, b, out=h)
-                if layer < len(out):
-                    torch.addmm(x, h, out[layer], out=layers[layer + 1][0])
-            queues.index_copy_(0, places, inputs)
-            yield step, self._head(torch.addmm(self.skip.bias, gated.flatten(1), skip))
-            inputs[0] = self.embedding(codes[:, step])
 
     def _conditions(self, label: Tensor | None, condition: Tensor | None) -> Tensor | None:
         """What label and condition add to the gates: (B, columns or 1, layers, 2 * width)."""
-        parts = []
+        parts: list[Tensor] = []
         if label is not None:
             parts.append(self.label(label.long())[:, None])
         if condition is not None:
             parts.append(self.condition(condition.transpose(1, 2)))
-        return sum(parts).unflatten(2, (len(self.taps), -1)) if parts else None
+        return sum(parts[1:], parts[0]).unflatten(2, (len(self.taps), -1)) if parts else None
 
     def _head(self, skips: Tensor) -> Tensor:
         """The sum of the skip connections, (..., skip_width), to logits (..., K)."""
         return self.head(F.relu(self.hidden(F.relu(skips))))
 
+    def _prepare(self, codes: Tensor, label: Tensor | None, condition: Tensor | None) -> Tensor:
+        """Checks what `forward` takes, and gives the codes as int64."""
+        check_codes(codes, self.config.num_codes)
+        if codes.ndim != 2 or not codes.numel():
+            shape = tuple(codes.shape)
+            raise ValueError(f"codes must have the shape (B, T) and not be empty, got {shape}")
+        self._check_conditions(label, condition, *codes.shape)
+        return codes.long()
 
-def check_condition(
-    config: WaveNetConfig, label: Tensor | None, condition: Tensor | None, batch: int, length: int
-) -> None:
-    """Raises TypeError or ValueError unless label and condition fit a model and (B, T)."""
-    if condition is not None and length % config.hop:
-        raise ValueError(f"the length must be a multiple of the hop, {config.hop}; got {length}")
-    check_conditions(config, label, condition, (batch, math.ceil(length / config.hop)))
+    def _check_conditions(
+        self, label: Tensor | None, condition: Tensor | None, batch: int, length: int
+    ) -> None:
+        """Raises TypeError or ValueError unless label and condition fit the model and (B, T)."""
+        hop = self.config.hop
+        if condition is not None and length % hop:
+            raise ValueError(f"the length must be a multiple of the hop, {hop}; got {length}")
+        check_conditions(self.config, label, condition, (batch, math.ceil(length / hop)))

@@ -122,7 +122,7 @@ class MapDecoder(nn.Module):
     def condition(self, z: Tensor) -> Tensor:
         """The feature map (B, width, rows, columns) of latents (B, num_latents, dim).
 
-        `sample(decoder.pixelcnn, (rows, columns), condition=...)` draws maps that go with it.
+        `decoder.pixelcnn.sample((rows, columns), condition=...)` draws maps that go with it.
         """
         rows, columns = self.config.rows, self.config.columns
         z = z.to(self.spread.weight.dtype)

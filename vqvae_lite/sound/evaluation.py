@@ -1,4 +1,4 @@
-"""A `SoundVQVAE`, and a prior over its codes, measured on whole utterances."""
+"""A `SoundVQVAE` measured on whole utterances."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,6 @@ from tqdm.auto import tqdm
 
 from vqvae_lite.metrics import CodeUsage, compressed_bits
 from vqvae_lite.modules import device_of, evaluating
-from vqvae_lite.priors.wavenet import WaveNet
 from vqvae_lite.sound.coding import whole_hops
 from vqvae_lite.sound.model import SoundVQVAE
 
@@ -74,30 +73,3 @@ def evaluate_sound(
         fraction_used=usage.fraction_used,
         bits_per_second=compressed_bits(1, model.config.num_codes) * rate / model.config.hop,
     )
-
-
-@torch.no_grad()
-def nats_per_sound_code(
-    prior: WaveNet, codes: Sequence[Tensor], speakers: Sequence[int] | None = None
-) -> float:
-    """What a code costs under a prior, the mean over all codes; log K under the uniform one.
-
-    Args:
-        prior: on any device; measured in eval mode and given back in the mode it was in.
-        codes: int64 (n,) of each utterance.
-        speakers: of each, where the prior has classes.
-
-    Raises:
-        TypeError, ValueError: there are no codes, or as `WaveNet.forward`.
-    """
-    if not codes:
-        raise ValueError("there are no codes to measure")
-    device = device_of(prior)
-    total = 0.0
-    for index, row in enumerate(codes):
-        label = None
-        if prior.config.num_classes is not None:
-            label = torch.tensor([speakers[index]], device=device)
-        with evaluating(prior):
-            total -= prior(row[None].to(device), label).log_prob.item()
-    return total / sum(len(row) for row in codes)

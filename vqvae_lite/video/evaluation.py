@@ -10,7 +10,7 @@ from vqvae_lite.checks import check_positive_int
 from vqvae_lite.images import to_uint8
 from vqvae_lite.metrics import psnr
 from vqvae_lite.model import VQVAE
-from vqvae_lite.modules import device_of, evaluating
+from vqvae_lite.modules import device_of
 from vqvae_lite.video.model import VideoPrior
 
 FRAMES_AT_ONCE = 32
@@ -36,6 +36,10 @@ def nats_per_video_code(
 ) -> float:
     """What a code costs given all frames before it, the mean over clips; log K if uniform.
 
+    It is not `nats_per_code`, since the first frames are given and not counted, and a clip, long as
+    it may be, comes in pieces: each with as many frames before it as the model looks at, so that
+    the pieces together are the whole.
+
     Args:
         prior: on any device; measured in eval mode and given back in the mode it was in.
         codes: int64 (T, h, w) of each clip.
@@ -48,18 +52,15 @@ def nats_per_video_code(
     check_positive_int(first=first)
     device, history = device_of(prior), prior.config.history
     total, count = 0.0, 0
-    with evaluating(prior):
-        for clip, frames in enumerate(codes):
-            # A piece comes with as many frames before it as the model looks at, so the pieces
-            # together are the whole.
-            for start in range(first, len(frames), FRAMES_AT_ONCE):
-                begin, end = max(0, start - history), min(start + FRAMES_AT_ONCE, len(frames))
-                done = None
-                if actions is not None:
-                    done = actions[clip][None, begin : end - 1].to(device)
-                log_prob = prior(frames[None, begin:end].to(device), done).log_prob
-                total -= log_prob[0, start - begin - 1 :].double().sum().item()
-                count += (end - start) * frames[0].numel()
+    for clip, frames in enumerate(codes):
+        for start in range(first, len(frames), FRAMES_AT_ONCE):
+            begin, end = max(0, start - history), min(start + FRAMES_AT_ONCE, len(frames))
+            between = None
+            if actions is not None:
+                between = actions[clip][None, begin : end - 1].to(device)
+            piece = frames[None, begin:end].to(device)
+            total -= prior.log_prob(piece, between, first=start - begin).item()
+            count += (end - start) * frames[0].numel()
     if not count:
         raise ValueError(f"there are no frames to measure after the first {first} of each clip")
     return total / count
@@ -83,17 +84,17 @@ def nats_ahead(
         actions: integers (B, T - 1 + N), or None.
 
     Returns:
-        Nats per code, (B, N).
+        Nats per code, float64 (B, N).
 
     Raises:
         TypeError, ValueError: as `VideoPrior.forward`.
     """
     nats = []
-    with evaluating(prior):
-        for ahead in range(true.shape[1]):
-            codes = torch.cat([seen, imagined[:, :ahead], true[:, ahead : ahead + 1]], 1)
-            done = None if actions is None else actions[:, : codes.shape[1] - 1]
-            nats.append(-prior.last_log_prob(codes, done) / true[0, 0].numel())
+    for ahead in range(true.shape[1]):
+        codes = torch.cat([seen, imagined[:, :ahead], true[:, ahead : ahead + 1]], 1)
+        last = codes.shape[1] - 1
+        before = None if actions is None else actions[:, :last]
+        nats.append(-prior.log_prob(codes, before, first=last) / true[0, 0].numel())
     return torch.stack(nats, 1)
 
 

@@ -17,8 +17,8 @@ from tqdm.auto import tqdm
 from vqvae_lite.checks import check_classes, check_codes, check_positive_int
 from vqvae_lite.modules import evaluating
 from vqvae_lite.priors.drawing import check_sharpness, draw, generator_for
-from vqvae_lite.priors.pixelcnn import CodeHead, GatedPixelCNN, PixelCNNConfig, PixelCNNOutput
-from vqvae_lite.priors.sampling import sample
+from vqvae_lite.priors.layers import CodeHead
+from vqvae_lite.priors.pixelcnn import GatedPixelCNN, PixelCNNOutput
 from vqvae_lite.video.past import Past, VideoConfig
 
 HEAD_START = 0.1  # of the last weights, so that the first predictions are nearly uniform
@@ -44,8 +44,7 @@ class AtOnce(nn.Module):
 
     def __init__(self, config: VideoConfig):
         super().__init__()
-        self.num_codes = config.num_codes
-        self.head = CodeHead(PixelCNNConfig(num_codes=config.num_codes, width=config.width))
+        self.head = CodeHead(config.num_codes, config.width)
 
     def forward(self, codes: Tensor, condition: Tensor) -> PixelCNNOutput:
         """See `GatedPixelCNN.forward`."""
@@ -63,7 +62,7 @@ class AtOnce(nn.Module):
     def sample(
         self, condition: Tensor, temperature: float, top_k: int | None, seed: int | None
     ) -> Tensor:
-        """int64 (B, H, W); the arguments are those of `sampling.sample`."""
+        """int64 (B, H, W); the arguments are those of `GatedPixelCNN.sample`."""
         generator = generator_for(self, condition.device, seed)
         logits = self.logits(condition).permute(0, 2, 3, 1)
         drawn = draw(logits.flatten(0, 2), temperature, top_k, generator)
@@ -108,14 +107,14 @@ class VideoPrior(nn.Module):
                 f"got {tuple(codebook.shape)}"
             )
         tables = [self.past.embedding.weight[:-1], self.frame.head.weight[0].t()]
-        if self.config.num_layers:
+        if isinstance(self.frame, GatedPixelCNN):
             tables.append(self.frame.embedding.weight)
         u, s, _ = torch.linalg.svd(codebook - codebook.mean(0), full_matrices=False)
         for table in tables:
             components = (u * s)[:, : table.shape[1]]
             table.zero_()
             table[:, : components.shape[1]] = components / components.square().mean().sqrt()
-        self.frame.head.weight *= HEAD_START
+        self.frame.head.weight.mul_(HEAD_START)
 
     def forward(self, codes: Tensor, actions: Tensor | None = None) -> VideoOutput:
         """Log-likelihood of every frame after the first, all at once.
@@ -128,29 +127,23 @@ class VideoPrior(nn.Module):
         Raises:
             TypeError, ValueError: for another dtype, shape or range.
         """
-        self._check_clip(codes, actions)
-        history = self.config.history
-        # So many empty frames that the first frame, too, ends a whole history.
-        seen, done = self._after_empty(history - 1, codes[:, :-1], actions)
-        # One row for every frame but the last: the frames up to it, and what was done after each.
-        windows = seen.unfold(1, history, 1).movedim(-1, 2).flatten(0, 1)
-        done = None if done is None else done.unfold(1, history, 1).flatten(0, 1)
-        condition = self.past(windows, done)
-        out = self.frame(codes[:, 1:].flatten(0, 1), condition=condition)
-        return VideoOutput(out.log_prob.view(len(codes), -1), out.loss)
+        return self._from(1, codes, actions)
 
-    def last_log_prob(self, codes: Tensor, actions: Tensor | None = None) -> Tensor:
-        """Of the last frame alone, as `forward` gives it, without the work of the others: (B,).
+    def log_prob(self, codes: Tensor, actions: Tensor | None = None, first: int = 1) -> Tensor:
+        """Log p(frames from `first` on | those before), in nats: float64 (B,).
+
+        In eval mode, whatever mode it is in, and without the work of the frames before.
 
         Args:
             codes: as for `forward`.
             actions: as for `forward`.
+            first: from 1 to T - 1, of the frames that are judged; T - 1 judges the last alone.
 
         Raises:
             TypeError, ValueError: as `forward`.
         """
-        self._check_clip(codes, actions)
-        return self.frame(codes[:, -1], condition=self._look(codes[:, :-1], actions)).log_prob
+        with evaluating(self):
+            return self._from(first, codes, actions).log_prob.sum(1, dtype=torch.float64)
 
     @torch.no_grad()
     def sample(
@@ -173,8 +166,8 @@ class VideoPrior(nn.Module):
             frames: how many to draw, N.
             actions: integers in [0, num_actions), (B, T - 1 + N): between the frames seen, and then
                 those to follow. None for a model without actions.
-            temperature: see `sampling.sample`.
-            top_k: see `sampling.sample`.
+            temperature: see `GatedPixelCNN.sample`.
+            top_k: see `GatedPixelCNN.sample`.
             seed: decides the sample, together with all other arguments.
             progress: whether to show a bar with the time left.
 
@@ -190,9 +183,9 @@ class VideoPrior(nn.Module):
         film = codes.long()
         with evaluating(self):
             for step in tqdm(range(frames), unit="frame", disable=not progress):
-                condition = self._look(
-                    film, None if actions is None else actions[:, : film.shape[1]]
-                )
+                length = film.shape[1]
+                before = None if actions is None else actions[:, :length]
+                condition = self._look(length, film, before)
                 sharpness = {
                     "temperature": temperature,
                     "top_k": top_k,
@@ -201,8 +194,7 @@ class VideoPrior(nn.Module):
                 if isinstance(self.frame, AtOnce):
                     drawn = self.frame.sample(condition, **sharpness)
                 else:
-                    drawn = sample(
-                        self.frame,
+                    drawn = self.frame.sample(
                         codes.shape[2:],
                         batch=len(codes),
                         condition=condition,
@@ -212,26 +204,41 @@ class VideoPrior(nn.Module):
                 film = torch.cat([film, drawn[:, None]], 1)
         return film[:, -frames:]
 
-    def _look(self, codes: Tensor, actions: Tensor | None) -> Tensor:
-        """Features of the frame after (B, T, H, W), with the actions after each of them, (B, T)."""
-        history = self.config.history
-        codes, last = codes[:, -history:], None if actions is None else actions[:, -history:]
-        return self.past(*self._after_empty(history - codes.shape[1], codes, last))
-
-    def _after_empty(
-        self, empty: int, codes: Tensor, actions: Tensor | None
-    ) -> tuple[Tensor, Tensor | None]:
-        """Both after so many empty frames, at which no action is known."""
-        codes = F.pad(codes.long(), (0, 0, 0, 0, empty, 0), value=self.config.num_codes)
-        if actions is not None:
-            actions = F.pad(actions.long(), (empty, 0), value=self.config.num_actions)
-        return codes, actions
-
-    def _check_clip(self, codes: Tensor, actions: Tensor | None) -> None:
-        """Raises TypeError or ValueError unless there is a frame to predict, and all fits."""
+    def _from(self, first: int, codes: Tensor, actions: Tensor | None) -> VideoOutput:
+        """What `forward` gives, for the frames from `first` on alone."""
         self._check(codes, actions, codes.shape[1] - 1 if codes.ndim == 4 else 0)
-        if codes.shape[1] < 2:
-            raise ValueError(f"codes must have at least 2 frames, got {codes.shape[1]}")
+        frames = codes.shape[1]
+        if frames < 2:
+            raise ValueError(f"codes must have at least 2 frames, got {frames}")
+        check_positive_int(first=first)
+        if first >= frames:
+            raise ValueError(f"first must be below {frames}, the frames; got {first}")
+        condition = self._look(first, codes[:, :-1], actions)
+        out = self.frame(codes[:, first:].flatten(0, 1), condition=condition)
+        return VideoOutput(out.log_prob.view(len(codes), -1), out.loss)
+
+    def _look(self, first: int, codes: Tensor, actions: Tensor | None) -> Tensor:
+        """Features of the frames from `first` to T, the one after the last.
+
+        Args:
+            first: from 1 to T.
+            codes: (B, T, H, W).
+            actions: (B, T), after each of these frames, or None.
+
+        Returns:
+            (B * (T - first + 1), width, H, W).
+        """
+        history = self.config.history
+        # Frame `first` is predicted from as many before it: where there are fewer, empty ones
+        # stand for them, at which no action is known.
+        start, empty = max(0, first - history), max(0, history - first)
+        codes = F.pad(codes[:, start:].long(), (0, 0, 0, 0, empty, 0), value=self.config.num_codes)
+        windows = codes.unfold(1, history, 1).movedim(-1, 2).flatten(0, 1)
+        if actions is not None:
+            actions = actions[:, start:].long()
+            actions = F.pad(actions, (empty, 0), value=self.config.num_actions)
+            actions = actions.unfold(1, history, 1).flatten(0, 1)
+        return self.past(windows, actions)
 
     def _check(self, codes: Tensor, actions: Tensor | None, length: int) -> None:
         """Raises TypeError or ValueError unless codes and `length` actions fit the model."""
@@ -244,5 +251,5 @@ class VideoPrior(nn.Module):
         if (actions is None) != (self.config.num_actions is None):
             wanted = "None" if self.config.num_actions is None else "given"
             raise ValueError(f"actions must be {wanted}: see config")
-        if actions is not None:
+        if actions is not None and self.config.num_actions is not None:
             check_classes("actions", actions, (len(codes), length), self.config.num_actions)

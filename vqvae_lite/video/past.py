@@ -70,8 +70,8 @@ class PastBlock(nn.Module):
         self.spread = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation)
         self.out = nn.Conv2d(width, width, 1)
         self.dropout = nn.Dropout(config.dropout)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        for parameter in self.out.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor, action: Tensor | None) -> Tensor:
         hidden = self.spread(F.relu(x))
@@ -106,10 +106,11 @@ class Past(nn.Module):
                 there is no frame.
         """
         x = self.mix(self.embedding(codes).permute(0, 1, 4, 2, 3).flatten(1, 2))
-        done = [None] * len(self.blocks)
+        vectors = [None] * len(self.blocks)  # one for each block
         if actions is not None:
             table = zip(self.actions, actions.unbind(1), strict=True)
-            done = sum(embed(action) for embed, action in table).chunk(len(self.blocks), 1)
-        for block, action in zip(self.blocks, done, strict=True):
+            each: list[Tensor] = [embed(action) for embed, action in table]
+            vectors = sum(each[1:], each[0]).chunk(len(self.blocks), 1)
+        for block, action in zip(self.blocks, vectors, strict=True):
             x = block(x, action)
         return x
