@@ -161,8 +161,8 @@ def measure_steering(model: VQVAE, prior: VideoPrior, test: Split, judge: Action
     result = {"real test clips, decoded": agreement(judge, films, test.all.actions)}
     for name, chosen in STEERED.items():
         to_come = torch.tensor(chosen).expand(len(test.seen), -1)
-        done = torch.cat([test.actions[:, : SEEN - 1], to_come], 1)
-        drawn = prior.sample(test.seen, IMAGINED, done, seed=1, progress=False)
+        actions = torch.cat([test.actions[:, : SEEN - 1], to_come], 1)
+        drawn = prior.sample(test.seen, IMAGINED, actions, seed=1, progress=False)
         codes = torch.cat([test.seen[:, -1:], drawn], 1)
         result[name] = agreement(judge, [decode(model, film) for film in codes], to_come)
     result["all four"] = round(sum(result[name] for name in STEERED) / len(STEERED), 2)

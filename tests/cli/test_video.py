@@ -100,8 +100,8 @@ def test_what_a_model_saves_is_measured(place, capsys):
     codes = read_codes(place / "video-done" / CODES, VideoCodes)
     model = load_checkpoint(place / "video-done").model
     nats = [
-        -model(clip[None], done[None]).log_prob.sum().item()
-        for clip, done in zip(codes.codes, codes.actions, strict=True)
+        -model(clip[None], actions[None]).log_prob.sum().item()
+        for clip, actions in zip(codes.codes, codes.actions, strict=True)
     ]
     count = sum(clip[1:].numel() for clip in codes.codes)
     assert result["nats_per_code"] == pytest.approx(sum(nats) / count, rel=1e-5)
@@ -117,8 +117,8 @@ def test_a_long_clip_is_measured_in_pieces(monkeypatch, place):
     pieces = nats_per_video_code(model, codes.codes, codes.actions, first=2)
     assert pieces == pytest.approx(whole, rel=1e-6)
     by_hand = -sum(
-        model(clip[None], done[None]).log_prob[0, 1:].sum().item()
-        for clip, done in zip(codes.codes, codes.actions, strict=True)
+        model(clip[None], actions[None]).log_prob[0, 1:].sum().item()
+        for clip, actions in zip(codes.codes, codes.actions, strict=True)
     ) / sum(clip[2:].numel() for clip in codes.codes)
     assert whole == pytest.approx(by_hand, rel=1e-6)
     with pytest.raises(ValueError, match="after the first 9 of each clip"):

@@ -41,8 +41,8 @@ def test_every_place_of_the_tree_follows_from_the_choices_that_lead_there():
     start = 0
     for level in (1, 2, 3):
         for place, choices in enumerate(itertools.product(range(3), repeat=level)):
-            done = torch.cat([actions, torch.tensor(choices).repeat_interleave(2)])
-            film = prior.sample(seen[None], 2 * level, done[None], temperature=1e-6, progress=False)
+            chosen = torch.cat([actions, torch.tensor(choices).repeat_interleave(2)])[None]
+            film = prior.sample(seen[None], 2 * level, chosen, temperature=1e-6, progress=False)
             assert torch.equal(tree[start + place], film[0, -2:])
         start += 3**level
 

@@ -112,8 +112,8 @@ def test_samples_follow_the_model(seen, num_layers):
     assert drawn.shape == (3000, 1, 4, 5)
     # The last three frames; 7 and 3 stand for a frame and an action that are not there.
     window = torch.cat([torch.full((1, 2, 4, 5), 7), codes[:1]], 1)[:, -3:]
-    done = torch.cat([torch.full((1, 2), 3), actions[:1]], 1)[:, -3:]
-    condition = model.past(window, done)
+    heeded = torch.cat([torch.full((1, 2), 3), actions[:1]], 1)[:, -3:]
+    condition = model.past(window, heeded)
     wanted = model.frame(drawn[:1, 0], condition=condition).logits[0, :, 0, 0].softmax(0)
     found = torch.bincount(drawn[:, 0, 0, 0], minlength=7) / 3000
     torch.testing.assert_close(found, wanted, atol=0.04, rtol=0)

@@ -52,13 +52,13 @@ def imagine_tree(
     count = prior.config.num_actions
     if count is None:
         raise ValueError("prior must know actions, got one with num_actions=None")
-    codes, done, levels = seen[None], actions[None], []
+    codes, actions, levels = seen[None], actions[None], []
     for level in range(depth):
         chosen = torch.arange(count, device=codes.device).repeat(len(codes))
-        codes, done = codes.repeat_interleave(count, 0), done.repeat_interleave(count, 0)
-        done = torch.cat([done, chosen[:, None].expand(-1, frames)], 1)
+        codes, actions = codes.repeat_interleave(count, 0), actions.repeat_interleave(count, 0)
+        actions = torch.cat([actions, chosen[:, None].expand(-1, frames)], 1)
         drawn = prior.sample(
-            codes, frames, done, temperature=temperature, top_k=top_k,
+            codes, frames, actions, temperature=temperature, top_k=top_k,
             seed=seed * 1_009 + level, progress=False,
         )  # fmt: skip
         codes = torch.cat([codes, drawn], 1)

@@ -74,12 +74,12 @@ def train_judge(
     Returns:
         The judge, in eval mode.
     """
-    seen, first, done = [], [], []  # what the judge sees of all frames, where its pairs begin
-    for frames, actions in films:
-        first.append(torch.arange(len(actions)) + sum(map(len, seen)))
+    seen, first, actions = [], [], []  # what the judge sees of all frames, where its pairs begin
+    for frames, between in films:
+        first.append(torch.arange(len(between)) + sum(map(len, seen)))
         seen.append(_look(frames))
-        done.append(actions)
-    seen, first, done = torch.cat(seen), torch.cat(first), torch.cat(done)
+        actions.append(between)
+    seen, first, actions = torch.cat(seen), torch.cat(first), torch.cat(actions)
     swapped = torch.arange(num_actions)
     for action, other in (mirrored or {}).items():
         swapped[action] = other
@@ -91,10 +91,10 @@ def train_judge(
         for _ in range(steps):
             chosen = torch.randint(len(first), (batch_size,))
             before = first[chosen]
-            pair, wanted = torch.cat([seen[before], seen[before + 1]], 1), done[chosen]
+            pair, action = torch.cat([seen[before], seen[before + 1]], 1), actions[chosen]
             if mirrored and torch.rand(()) < 0.5:
-                pair, wanted = pair.flip(-1), swapped[wanted]
-            loss = F.cross_entropy(judge.layers(pair), wanted)
+                pair, action = pair.flip(-1), swapped[action]
+            loss = F.cross_entropy(judge.layers(pair), action)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
