@@ -340,7 +340,7 @@ CORE = [
     {"images", "maze", "codebook", "networks"},
     {"quantizer", "quantizers", "likelihoods", "metrics", "distributed"},
     {"model"},
-    {"checkpoints", "codefile", "encoding", "evaluation", "records"},
+    {"checkpoints", "codefile", "encoding", "evaluation"},
     {"training"},
 ]
 WINGS = [
