@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import struct
 import zipfile
 from pathlib import Path
 
@@ -227,7 +228,7 @@ def test_headers_that_the_next_tests_spoil_are_good(header, tmp_path):
         (NOW, {"num_codes": True}, "num_codes must be int, got True"),
         (NOW, {"num_codes": "2"}, "num_codes must be int, got '2'"),
         (NOW, {"num_codes": 0}, "num_codes must be in"),
-        (NOW, {"num_codes": 10**300}, "num_codes must be in"),
+        (NOW, {"num_codes": 2**62 + 1}, "num_codes must be in"),
         (NOW, {"num_codes": 3}, "16 codes of 2 bits need 4 bytes, got 2"),
         (NOW, {"names": "ab"}, "names must be strings, got 'ab'"),
         (NOW, {"names": ["a", ["b"]]}, "names must be strings"),
@@ -236,7 +237,7 @@ def test_headers_that_the_next_tests_spoil_are_good(header, tmp_path):
         (NOW, {"shapes": [[-2, -4], [2, 4]]}, "a shape must be in"),
         (NOW, {"shapes": [[2.0, 4], [2, 4]]}, "a shape must be int, got 2.0"),
         (NOW, {"shapes": [[True, 8], [True, 8]]}, "a shape must be int, got True"),
-        (NOW, {"shapes": [[2, 4], [4, 2]]}, "images must have maps of one shape, got"),
+        (NOW, {"shapes": [[3, 2], [5, 2]]}, "images must have maps of one shape, got"),
         (NOW, {"shapes": [[8], [8]]}, r"cannot have the shape \(8,\)"),
         (NOW, {"shapes": [[2, 2, 1, 2]] * 2}, r"cannot have the shape \(2, 2, 1, 2\)"),
         (NOW, {"shapes": []}, "maps of one shape, got none"),
@@ -295,6 +296,15 @@ def test_a_header_that_is_none(text, tmp_path):
     assert len(str(caught.value)) < 300
 
 
+def test_a_header_too_large_for_the_memory(tmp_path, monkeypatch):
+    def full(text):
+        raise MemoryError
+
+    monkeypatch.setattr(json, "loads", full)
+    with pytest.raises(ValueError, match="x is truncated or not a file of codes: MemoryError"):
+        read_codes(written(tmp_path / "x", json.dumps(NOW)), *KINDS)
+
+
 def test_zips_that_are_none_of_ours(tmp_path):
     path = tmp_path / "x"
     for method in (zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
@@ -312,6 +322,22 @@ def test_zips_that_are_none_of_ours(tmp_path):
         path.write_bytes(content[: at + offset] + bytes([value]) + content[at + offset + 1 :])
         with pytest.raises(ValueError, match=f"x is truncated or not .*{message}"):
             read_codes(path, *KINDS)
+
+
+@pytest.mark.parametrize("size", [2000, 2**63])
+def test_codes_that_are_said_to_be_more_than_there_are(size, tmp_path):
+    with zipfile.ZipFile(tmp_path / "x", "w") as archive:
+        member = zipfile.ZipInfo("codes.bin")
+        member.extra = struct.pack("<HHQQ", 1, 16, size, size)
+        archive.writestr(member, b"\0\0")
+        header = json.dumps({**NOW, "shapes": [[8, size // 2]] * 2})
+        archive.writestr("header.json", header, zipfile.ZIP_DEFLATED)
+    content = bytearray((tmp_path / "x").read_bytes())
+    at = content.index(b"PK\x01\x02")
+    content[at + 20 : at + 28] = b"\xff" * 8  # its two sizes: see the extra field
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(ValueError, match="x is truncated or not a file of codes: ."):
+        read_codes(tmp_path / "x", *KINDS)
 
 
 @pytest.mark.parametrize("honest", [True, False])
@@ -349,6 +375,24 @@ def test_no_more_is_unpacked_than_a_member_says_it_has(monkeypatch):
 
 
 ONE = ImageCodes([torch.zeros(3, 3).long()], 4, ["a"], "m")
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"num_codes": 0}, ValueError, "num_codes must be in"),
+        ({"num_codes": 4.0}, TypeError, "num_codes must be int, got 4.0"),
+        ({"names": ["a", "b"]}, ValueError, "names must be 1 strings, got 2"),
+        ({"names": "a"}, TypeError, "names must be strings, got 'a'"),
+        ({"model": None}, TypeError, "model must be strings"),
+        ({"codes": []}, ValueError, "maps of one shape, got none"),
+        ({"codes": [torch.zeros(0, 3).long()]}, ValueError, "a shape must be in"),
+        ({"codes": [torch.zeros(3).long()]}, ValueError, "cannot have the shape"),
+    ],
+)
+def test_what_does_not_fit_the_codes_of_images(change, error, message):
+    with pytest.raises(error, match=message):
+        ImageCodes(**{**vars(ONE), **change})
 
 
 def test_files_of_codes_that_are_none(tmp_path):

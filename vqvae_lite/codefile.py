@@ -100,7 +100,7 @@ def pack_codes(codes: Tensor, num_codes: int) -> np.ndarray:
     """
     check_codes(codes, num_codes)
     shifts = np.arange(_bits(num_codes) - 1, -1, -1)
-    chunks = [chunk.numpy()[:, None] for chunk in codes.flatten().long().split(_CHUNK)]
+    chunks = [chunk.numpy()[:, None] for chunk in codes.flatten().split(_CHUNK)]
     return np.concatenate([np.packbits((chunk >> shifts & 1).astype(np.uint8)) for chunk in chunks])
 
 
