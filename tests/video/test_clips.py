@@ -157,6 +157,7 @@ def test_clips_are_encoded_and_stored(actions, tmp_path):
     for clip, codes in zip(clips, file.codes, strict=True):
         assert torch.equal(codes, model.encode(to_float(clip.frames)))
     assert (file.model, file.num_codes, file.names) == (fingerprint(model), 10, ["a", "b"])
+    assert file.source == "here"
     write_codes(tmp_path / "x.codes", file)
     stored = read_codes(tmp_path / "x.codes", VideoCodes)
     for name in ("num_codes", "names", "model", "action_names", "source"):
