@@ -34,6 +34,23 @@ MODELS = {
 }
 
 
+class Loss(NamedTuple):
+    loss: Tensor
+
+
+class Drawing(nn.Module):
+    """Draws a number in each step, and keeps it."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+        self.drawn: list[float] = []
+
+    def forward(self, x: Tensor) -> Loss:
+        self.drawn.append(torch.randn(()).item())
+        return Loss(self.weight * x.mean())
+
+
 class Pair(NamedTuple):
     first: Tensor
     second: Tensor
@@ -50,6 +67,10 @@ class Pairs(Dataset):
         return Pair(*(part[indices] for part in self.pair))
 
 
+def first_of(pair: Pair) -> Tensor:
+    return prepare_images(pair.first)
+
+
 def data_of(name: str) -> tuple[Pairs, object]:
     """Ten examples, and how a batch of them becomes what a model takes."""
     generator = torch.Generator().manual_seed(3)
@@ -60,7 +81,7 @@ def data_of(name: str) -> tuple[Pairs, object]:
     second = draw(2, 10)
     if name in ("vqvae", "by gradient", "vae", "vimco", "autoencoder"):
         squares = draw(256, 10, 3, 2, 2).repeat_interleave(8, 2).repeat_interleave(8, 3)
-        return Pairs(squares.to(torch.uint8), second), lambda pair: prepare_images(pair.first)
+        return Pairs(squares.to(torch.uint8), second), first_of
     if name in ("pixelvae", "pixelvqvae"):
         return Pairs(draw(9, 10, 6, 6), second), lambda pair: pair.first
     if name == "pixelcnn":
@@ -86,6 +107,9 @@ def train_all(place: Place, run: str | None = None) -> dict:
         kept = run if name == "vqvae" else None
         records = train(model, data, CONFIG, place=place, run=kept, prepare=prepare, progress=False)
         results[name] = model.state_dict(), [tuple(record) for record in records]
+    model = Drawing()
+    train(model, data_of("vqvae")[0], CONFIG, place=place, prepare=first_of, progress=False)
+    results["drawn"] = model.drawn
     return results
 
 
@@ -143,6 +167,12 @@ def test_two_processes_end_where_one_does(name, alone, together):
         assert means == pytest.approx(wanted, rel=1e-5), step
 
 
+def test_each_process_draws_for_itself_and_anew_in_each_step(alone, together):
+    first, second = (results["drawn"] for results in together[:2])
+    assert first == alone["drawn"]
+    assert len({*first, *second}) == 2 * CONFIG.steps
+
+
 def test_the_first_process_keeps_the_checkpoints(together):
     assert [entry.name for entry in together[2].iterdir()] == ["step-00000004"]
     checkpoint = load_checkpoint(together[2])
@@ -182,6 +212,7 @@ def test_alone_a_joint_norm_is_that_of_torch_to_the_bit(shape):
     for _ in range(3):
         x = torch.randn(shape)
         assert torch.equal(ours(x), torchs(x))
+    assert ours.half().running_var.dtype == torch.float32, "what is counted keeps its precision"
     ours.eval(), torchs.eval()
     assert torch.equal(ours(x), torchs(x))
     for key, value in ours.state_dict().items():

@@ -67,7 +67,7 @@ def save_checkpoint(
         FileExistsError: the path is taken; nothing is overwritten.
         CheckpointError: a weight is NaN or Inf; nothing is written.
     """
-    check_storable(model, details)
+    about = check_storable(model, details)
     path = Path(path)
     if path.exists():
         raise FileExistsError(f"there is already something at {path}; checkpoints are not replaced")
@@ -75,13 +75,8 @@ def save_checkpoint(
     for name, value in state.items():
         if not torch.isfinite(value).all():
             raise CheckpointError(f"not saved at step {step}: {name} contains NaN or Inf")
-    config = {
-        "format": FORMAT,
-        "kind": model.kind,
-        "step": step,
-        "model": asdict(model.config),
-        **(details or {}),
-    }
+    config = {"format": FORMAT, "kind": about["kind"], "step": step, "model": about["model"]}
+    config.update(details or {})
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     shutil.rmtree(partial, ignore_errors=True)
@@ -97,12 +92,14 @@ def save_checkpoint(
     return path
 
 
-def check_storable(model: nn.Module, details: dict | None = None) -> None:
-    """Raises TypeError unless a checkpoint can say what a model is, and hold the details too.
+def check_storable(model: nn.Module, details: dict | None = None) -> dict:
+    """What a checkpoint says of a model, its "kind" and its settings, "model", if it can.
 
-    It needs `kind`, a name to load it by (see `models.load_checkpoint`), and `config`, a dataclass
-    of numbers, texts and tuples that its class is made from. Both `config` and the details have to
-    be JSON.
+    A model needs `kind`, a name to load it by (see `models.load_checkpoint`), and `config`, a
+    dataclass of numbers, texts and tuples that its class is made from.
+
+    Raises:
+        TypeError: it lacks one of them, or `config` or the details cannot be stored as JSON.
     """
     kind, config = getattr(model, "kind", None), getattr(model, "config", None)
     if not isinstance(kind, str):
@@ -115,14 +112,13 @@ def check_storable(model: nn.Module, details: dict | None = None) -> None:
             f"a model that is stored must have its settings, `config`, a dataclass; "
             f"{type(model).__name__} has {config!r}"
         )
-    for what, value in [
-        (f"config of {type(model).__name__}", asdict(config)),
-        ("details", details),
-    ]:
+    about = {"kind": kind, "model": asdict(config)}
+    for what, value in [(f"config of {type(model).__name__}", about), ("details", details)]:
         try:
             json.dumps(value)
         except (TypeError, ValueError) as error:
             raise TypeError(f"{what} cannot be stored as JSON: {error}") from error
+    return about
 
 
 def check_resumable(checkpoint: Checkpoint, model: nn.Module) -> None:
@@ -130,11 +126,9 @@ def check_resumable(checkpoint: Checkpoint, model: nn.Module) -> None:
 
     So must the parameters be that the optimizer's state is of, where there is one.
     """
-    check_storable(model)
-    ours, theirs = (
-        {"kind": one.kind, **json.loads(json.dumps(asdict(one.config)))}
-        for one in (model, checkpoint.model)
-    )
+    # As JSON has them: there a tuple is a list.
+    both = [json.loads(json.dumps(check_storable(one))) for one in (model, checkpoint.model)]
+    ours, theirs = ({"kind": about["kind"], **about["model"]} for about in both)
     for name in {**theirs, **ours}:
         if ours.get(name) != theirs.get(name):
             raise ValueError(

@@ -1,10 +1,12 @@
 """What public functions refuse: one clear line that names the argument, before anything changes."""
 
+from collections.abc import Sized
 from importlib import import_module
 from types import ModuleType
 
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset
 
 
 def require(module: str, extra: str) -> ModuleType:
@@ -32,6 +34,24 @@ def check_positive_int(**arguments: int) -> None:
             raise TypeError(f"{name} must be an int, got {value!r}")
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
+
+
+def size_of(images: Dataset, use: str) -> int:
+    """How many images a data set has.
+
+    Args:
+        images: the data set.
+        use: what they are for, as in "there are no images to train on".
+
+    Raises:
+        TypeError: it does not say.
+        ValueError: there are none.
+    """
+    if not isinstance(images, Sized):
+        raise TypeError(f"images must be a data set with a length, got {type(images).__name__}")
+    if not len(images):
+        raise ValueError(f"there are no images to {use}")
+    return len(images)
 
 
 def check_images(x: Tensor, channels: int, num_halvings: int) -> None:

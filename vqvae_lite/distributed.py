@@ -14,6 +14,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from vqvae_lite.modules import FullPrecision
+
 
 class Place(NamedTuple):
     """Where this process stands.
@@ -90,14 +92,20 @@ class _Sum(torch.autograd.Function):
         return _Sum.forward(ctx, gradient)
 
 
-class JointBatchNorm(nn.BatchNorm1d):
+class JointBatchNorm(FullPrecision, nn.BatchNorm1d):
     """`nn.BatchNorm1d` over the batches of all processes, on CPUs too; without weight and bias.
 
-    Outside of a process group it is `nn.BatchNorm1d` to the bit, and so it is in eval mode.
+    Outside of a process group it is `nn.BatchNorm1d` to the bit, and so it is in eval mode. What it
+    counts stays in float32, whatever the model is cast to.
 
     Args:
         num_features: channels, C of (B, C) or (B, C, T). All processes hold batches of one size.
     """
+
+    num_batches_tracked: Tensor
+    running_mean: Tensor
+    running_var: Tensor
+    momentum: float
 
     def __init__(self, num_features: int):
         super().__init__(num_features, affine=False)

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
+from vqvae_lite.checks import size_of
 from vqvae_lite.images import stack_images, to_float
 from vqvae_lite.model import VQVAE
 from vqvae_lite.modules import device_of, evaluating
@@ -59,10 +60,9 @@ def encode_images(
         int64 on the CPU, (N, h, w), or (N, num_codebooks, h, w) with several codebooks.
 
     Raises:
-        ValueError: there are no images.
+        TypeError, ValueError: the data set does not say how many images it has, or has none.
     """
-    if len(images) == 0:
-        raise ValueError("there are no images to encode")
+    size_of(images, "encode")
     device = device_of(model)
     batches = DataLoader(images, batch_size, collate_fn=stack_images)
     with evaluating(model):

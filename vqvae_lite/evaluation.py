@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from vqvae_lite.checks import size_of
 from vqvae_lite.images import stack_images, to_float, to_uint8
 from vqvae_lite.metrics import CodeUsage, compressed_bits, psnr, ssim
 from vqvae_lite.model import VQVAE
@@ -45,10 +46,9 @@ def evaluate(model: VQVAE, images: Dataset, batch_size: int = 64) -> Evaluation:
         batch_size: how many images at a time; it changes no result.
 
     Raises:
-        ValueError: there are no images.
+        TypeError, ValueError: the data set does not say how many images it has, or has none.
     """
-    if len(images) == 0:
-        raise ValueError("there are no images to evaluate on")
+    count = size_of(images, "evaluate on")
     device = device_of(model)
     usage = CodeUsage(model.config.num_codes, model.config.num_codebooks)
     signal, similarity, errors = [], [], []
@@ -64,7 +64,7 @@ def evaluate(model: VQVAE, images: Dataset, batch_size: int = 64) -> Evaluation:
             similarity.append(ssim(rounded, batch))
     latents = codes[0].numel()
     return Evaluation(
-        images=len(images),
+        images=count,
         psnr=torch.cat(signal).mean().item(),
         ssim=torch.cat(similarity).mean().item(),
         mean_squared_error=torch.cat(errors).mean().item(),

@@ -7,13 +7,15 @@ sub-pixels are independent.
 """
 
 import math
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from vqvae_lite.images import check_uint8
+
+Nats = TypeVar("Nats", Tensor, float)
 
 # Where training starts, in levels: about the spread of the values of natural images.
 _FIRST_SCALE = 25.0
@@ -143,7 +145,7 @@ def get_likelihood(name: str) -> type[Likelihood]:
     return LIKELIHOODS[name]
 
 
-def bits_per_dim(nats: Tensor | float, num_values: int) -> Tensor | float:
+def bits_per_dim(nats: Nats, num_values: int) -> Nats:
     """Bits per dimension: nats / (num_values log 2); 8 for a uniform model of 8-bit values.
 
     Args:

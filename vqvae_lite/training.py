@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +26,7 @@ from vqvae_lite.checkpoints import (
     save_checkpoint,
     step_path,
 )
-from vqvae_lite.checks import check_positive_int
+from vqvae_lite.checks import check_positive_int, size_of
 from vqvae_lite.distributed import Place, check_joint, share_buffers
 from vqvae_lite.images import stack_images, to_float
 from vqvae_lite.metrics import Record, Window, check_output
@@ -87,7 +88,7 @@ def train(
     run: str | Path | None = None,
     details: dict | None = None,
     resume: Checkpoint | None = None,
-    prepare: Callable[[Tensor], Tensor] = prepare_images,
+    prepare: Callable[[Any], Tensor | tuple[Tensor, ...]] = prepare_images,
     progress: bool = True,
 ) -> list[Record]:
     """Trains a model in place, on one device or on several processes.
@@ -118,7 +119,8 @@ def train(
         About 200 records, those from before a resume included.
 
     Raises:
-        TypeError: the output is no such named tuple, or what is to be stored cannot be.
+        TypeError: the data set does not say how many images it has, the output is no such named
+            tuple, or what is to be stored cannot be.
         ValueError: the batch does not divide among the processes, there are no images, the
             checkpoint is of another model or already past the last step, or a norm of the model
             would see the batch of one process alone.
@@ -128,8 +130,7 @@ def train(
         raise ValueError(
             f"batch_size {config.batch_size} does not divide among {place.world} processes"
         )
-    if len(images) == 0:
-        raise ValueError("there are no images to train on")
+    count = size_of(images, "train on")
     first = resume.config["step"] if resume else 0
     if first >= config.steps:
         raise ValueError(f"the checkpoint has taken {first} of {config.steps} steps already")
@@ -141,7 +142,7 @@ def train(
         check_joint(model)
 
     # Convolutions are faster where the channels of a pixel lie side by side.
-    model.to(place.device, memory_format=torch.channels_last).train()
+    model.to(place.device).to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
     history = []
     if resume:
@@ -156,7 +157,7 @@ def train(
     autocast = torch.autocast(
         place.device.type, torch.bfloat16, enabled=_use_bfloat16(config.precision, place.device)
     )
-    order = ShuffledBatches(len(images), config, first, place)
+    order = ShuffledBatches(count, config, first, place)
     batches = DataLoader(
         images,
         batch_sampler=order,
@@ -188,11 +189,11 @@ def train(
 
             window.add(out)
             bar.update()
-            save = run is not None and (step % config.checkpoint_every == 0 or step == config.steps)
-            if save or step % max(1, config.steps // 200) == 0:
+            due = step % config.checkpoint_every == 0 or step == config.steps
+            if (due and run is not None) or step % max(1, config.steps // 200) == 0:
                 history.append(window.close(step))
                 bar.set_postfix({name: f"{value:.4g}" for name, value in history[-1].means.items()})
-            if save and place.rank == 0:
+            if due and run is not None and place.rank == 0:
                 save_checkpoint(
                     step_path(run, step),
                     model,

@@ -7,6 +7,7 @@ from torch import nn
 from vqvae_lite.checkpoints import save_checkpoint
 from vqvae_lite.models import load_checkpoint, new_model
 from vqvae_lite.sound.model import SoundConfig, SoundVQVAE
+from vqvae_lite.sound.mulaw import to_companded
 
 SMALL = {
     "num_speakers": 3, "strides": (2, 2, 5), "width": 16, "num_residual": 1, "num_codes": 12,
@@ -38,18 +39,23 @@ def test_one_code_stands_for_as_many_samples_as_the_strides_say(strides, hop):
     assert model.encode(sound(1, 4 * hop)).shape == (1, 4)
 
 
-def test_the_output_holds_every_term_of_the_loss():
-    model = make()
-    levels = sound()
+@pytest.mark.parametrize("decay", [None, 0.99])
+def test_the_output_holds_every_term_of_the_loss(decay):
+    model = make(decay=decay, commitment=0.5)
+    model(sound(), SPEAKER)  # which the first codebook is taken from
+    model.eval()
+    levels = sound().flip(1)
     out = model(levels, SPEAKER)
     assert out.codes.shape == (2, 4)
-    total = out.reconstruction_loss + out.codebook_loss + 0.01 * out.commitment_loss
-    torch.testing.assert_close(out.loss, total)
-    model.eval()
-    codes = model.encode(levels)
-    condition = model.context(model.quantizer.lookup(codes))
-    nats = -model.decoder(levels, SPEAKER, condition).log_prob.sum() / levels.numel()
-    torch.testing.assert_close(model(levels, SPEAKER).reconstruction_loss, nats)
+    z_e = model.encoder(to_companded(levels)[:, None])
+    z_q = model.quantizer.lookup(out.codes)
+    distance = (z_e - z_q).square().mean()
+    assert distance > 0.01, "no code is a vector of this sound"
+    torch.testing.assert_close(out.commitment_loss, distance)
+    torch.testing.assert_close(out.codebook_loss, distance if decay is None else 0 * distance)
+    nats = -model.decoder(levels, SPEAKER, model.context(z_q)).log_prob.sum() / levels.numel()
+    torch.testing.assert_close(out.reconstruction_loss, nats)
+    torch.testing.assert_close(out.loss, nats + out.codebook_loss + 0.5 * distance)
 
 
 def test_the_encoder_gets_the_decoders_gradient_straight_through():

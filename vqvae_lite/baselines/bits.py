@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 from vqvae_lite.baselines.vae import VAE
 from vqvae_lite.baselines.vimco import VIMCO
-from vqvae_lite.checks import check_positive_int
+from vqvae_lite.checks import check_positive_int, size_of
 from vqvae_lite.images import stack_images
 from vqvae_lite.likelihoods import bits_per_dim
 from vqvae_lite.model import VQVAE
@@ -70,21 +70,20 @@ def evaluate_bits(
         progress: whether to show a bar.
 
     Raises:
+        TypeError: the data set does not say how many images it has.
         ValueError: there are no images, a prior or several samples are given to a model that has
             no use for them, or `keep` holds the results of another model or other settings.
     """
     check_positive_int(samples=samples, batch_size=batch_size)
-    if len(images) == 0:
-        raise ValueError("there are no images to evaluate on")
-    discrete = isinstance(model, VQVAE)
-    if discrete and samples != 1:
+    count = size_of(images, "evaluate on")
+    if isinstance(model, VQVAE) and samples != 1:
         raise ValueError(f"a VQ-VAE has one code for an image: samples must be 1, got {samples}")
-    if not discrete and prior is not None:
+    if not isinstance(model, VQVAE) and prior is not None:
         raise ValueError(f"a {type(model).__name__} has its own prior: prior must be None")
-    label = f"{fingerprint(model)} {samples} {seed} {prior is None} {len(images)}"
+    label = f"{fingerprint(model)} {samples} {seed} {prior is None} {count}"
     done = _read(keep, label)
     device = device_of(model)
-    rest = Subset(images, range(len(done.bound), len(images)))
+    rest = Subset(images, range(len(done.bound), count))
     with evaluating(model):
         for batch in tqdm(
             DataLoader(rest, batch_size, collate_fn=stack_images),
@@ -92,7 +91,7 @@ def evaluate_bits(
             disable=not progress,
         ):
             first = len(done.bound)
-            if discrete:
+            if isinstance(model, VQVAE):
                 parts = model.bound(batch.to(device), prior)
                 total = parts.total
             else:
@@ -102,7 +101,7 @@ def evaluate_bits(
                     for number in seeds
                 ]
                 parts, total = model.bound(batch.to(device), torch.stack(noise).to(device))
-            nats = [parts.reconstruction, parts.prior, total]
+            nats = (parts.reconstruction, parts.prior, total)
             new = [bits_per_dim(part.double().cpu(), batch[0].numel()) for part in nats]
             done = BitsPerDim(*(torch.cat(pair) for pair in zip(done, new, strict=True)))
             if keep is not None:

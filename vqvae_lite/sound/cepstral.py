@@ -93,6 +93,8 @@ class CepstralVQVAE(nn.Module):
     """
 
     kind = "cepstralvqvae"  # what checkpoints call it
+    mean: Tensor
+    units: Tensor
 
     def __init__(self, config: CepstralConfig | None = None):
         super().__init__()

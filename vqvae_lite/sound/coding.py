@@ -144,9 +144,10 @@ def code_windows(
 
 def for_each_speaker(batch: SpokenCodes) -> tuple[Tensor, Tensor]:
     """A batch of windows as a WaveNet with labels takes it: codes (B, length), speakers (B,)."""
-    return tuple(crop(batch))
+    codes, speaker = crop(batch)
+    return codes, speaker
 
 
 def for_all_speakers(batch: SpokenCodes) -> Tensor:
     """A batch of windows as a WaveNet without labels takes it: codes (B, length)."""
-    return crop(batch).codes
+    return crop(batch)[0]

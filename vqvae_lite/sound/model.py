@@ -114,6 +114,7 @@ class SoundEncoder(nn.Module):
 
     def __init__(self, config: SoundConfig):
         super().__init__()
+        self.strides = config.strides
         widths = [1, *[config.width] * len(config.strides)]
         self.strided = nn.ModuleList(
             nn.Conv1d(before, after, 2 * stride, stride)
@@ -124,8 +125,7 @@ class SoundEncoder(nn.Module):
         self.norm = JointBatchNorm(config.code_dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        for convolution in self.strided:
-            stride = convolution.stride[0]
+        for stride, convolution in zip(self.strides, self.strided, strict=True):
             x = F.relu(convolution(F.pad(x, (stride // 2, stride - stride // 2))))
         for block in self.blocks:
             x = block(x)
