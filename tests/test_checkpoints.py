@@ -1,17 +1,26 @@
-"""Checkpoints: what was stored comes back, whatever precision it was stored in."""
+"""Checkpoints: what was stored comes back, whatever precision it was stored in, or is named."""
 
+import json
+import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from vqvae_lite.checkpoints import save_checkpoint
-from vqvae_lite.model import VQVAE, ModelConfig
+from test_training import CONFIG, SMALL, assert_same_state, data, new_model
+from vqvae_lite.checkpoints import (
+    CheckpointError,
+    find_checkpoint,
+    last_checkpoint,
+    save_checkpoint,
+    step_path,
+)
 from vqvae_lite.models import load_checkpoint
+from vqvae_lite.training import train
 
 SHARED = Path(__file__).resolve().parents[1] / "checkpoints"
-SMALL = ModelConfig(width=8, code_dim=4, num_codes=16)
 
 
 def restore(folder: Path, file: str, change) -> None:
@@ -33,7 +42,7 @@ def test_every_shared_checkpoint_loads(path):
 
 @pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
 def test_half_precision_on_the_disk_is_float32_in_memory(tmp_path, half):
-    model = VQVAE(SMALL, torch.Generator().manual_seed(0))
+    model = new_model()
     model.quantizer.passes += 70_001  # more than either half precision holds
     optimizer = {f"{name}/exp_avg": value for name, value in model.named_parameters()}
     save_checkpoint(tmp_path / "m", model, step=1, optimizer=optimizer)
@@ -48,3 +57,106 @@ def test_half_precision_on_the_disk_is_float32_in_memory(tmp_path, half):
     for name, value in loaded.optimizer.items():
         assert value.dtype == torch.float32, name
         assert torch.equal(value, optimizer[name].to(half).float()), name
+
+
+def test_a_checkpoint_gives_back_the_model(tmp_path):
+    model = new_model()
+    train(model, data(), CONFIG, progress=False)
+    details = {"recipe": {"name": "x"}}
+    path = save_checkpoint(tmp_path / "m", model, step=6, details=details)
+    loaded = load_checkpoint(path)
+    assert_same_state(model, loaded.model)
+    assert loaded.config["step"] == 6
+    assert loaded.config["recipe"] == {"name": "x"}
+    assert loaded.config["model"] == asdict(SMALL)
+    assert not loaded.model.training
+    assert loaded.optimizer == {}
+
+
+def test_saving_refuses_nan_and_taken_places(tmp_path):
+    model = new_model()
+    save_checkpoint(tmp_path / "m", model, step=1)
+    before = (tmp_path / "m" / "model.safetensors").read_bytes()
+    with pytest.raises(FileExistsError, match="not replaced"):
+        save_checkpoint(tmp_path / "m", model, step=2)
+    assert (tmp_path / "m" / "model.safetensors").read_bytes() == before
+    with torch.no_grad():
+        model.encoder.to_codes.bias[0] = float("inf")
+    with pytest.raises(CheckpointError, match="step 3: encoder.to_codes.bias contains NaN or Inf"):
+        save_checkpoint(tmp_path / "n", model, step=3)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["m"]
+
+
+def _truncate(folder):
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def _change(folder, **changes):
+    file = folder / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+
+
+def _poison(folder):
+    file = folder / "model.safetensors"
+    tensors = load_file(file)
+    tensors["quantizer.count"][3] = float("nan")
+    save_file(tensors, file)
+
+
+def _other_weights(folder):
+    other = save_checkpoint(folder.parent / "other", new_model(replace(SMALL, width=9)), step=1)
+    shutil.copy(other / "model.safetensors", folder)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (_truncate, "model.safetensors is truncated or not a safetensors file"),
+        (lambda f: (f / "model.safetensors").write_bytes(b"PK"), "truncated or not a safetensors"),
+        (lambda f: (f / "model.safetensors").unlink(), "model.safetensors is missing"),
+        (lambda f: (f / "config.json").write_text("{"), "config.json is not JSON"),
+        (lambda f: (f / "config.json").write_text("[]"), "got 'list'"),
+        (lambda f: _change(f, format="other 3"), "expected the format .*, got 'other 3'"),
+        (lambda f: _change(f, model={"wide": 8}), "'model' must hold only"),
+        (lambda f: _change(f, model={"width": 0}), "no valid model in it: width must be at least"),
+        (lambda f: _change(f, step="x"), "'step' must be an int"),
+        (_other_weights, "does not fit its configuration"),
+        (_poison, "quantizer.count contains NaN or Inf"),
+    ],
+)
+def test_damaged_and_foreign_checkpoints(tmp_path, damage, message):
+    path = save_checkpoint(tmp_path / "m", new_model(), step=1)
+    damage(path)
+    with pytest.raises(CheckpointError, match=message):
+        load_checkpoint(path)
+
+
+def test_the_first_checkpoints_did_not_say_that_they_hold_a_vqvae(tmp_path):
+    path = save_checkpoint(tmp_path / "m", new_model(), step=1)
+    config = json.loads((path / "config.json").read_text())
+    del config["kind"]
+    (path / "config.json").write_text(json.dumps(config))
+    assert_same_state(load_checkpoint(path).model, new_model())
+
+
+def test_no_checkpoint_at_all(tmp_path):
+    for path in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(FileNotFoundError, match="no checkpoint at"):
+            load_checkpoint(path)
+
+
+def test_a_half_written_checkpoint_does_not_count(tmp_path):
+    save_checkpoint(step_path(tmp_path, 1), new_model(), step=1)
+    partial = tmp_path / ".step-00000002.partial-1"
+    shutil.copytree(step_path(tmp_path, 1), partial)
+    (tmp_path / "step-00000003").mkdir()
+    assert load_checkpoint(tmp_path).config["step"] == 1
+
+
+def test_the_last_checkpoint_is_that_of_the_highest_step(tmp_path):
+    assert last_checkpoint(tmp_path / "nowhere") is None
+    for step in (2, 10**8, 5):
+        save_checkpoint(step_path(tmp_path, step), new_model(), step=step)
+    assert last_checkpoint(tmp_path) == tmp_path / "step-100000000"
+    assert find_checkpoint(tmp_path / "step-00000002") == tmp_path / "step-00000002"
