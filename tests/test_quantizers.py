@@ -13,7 +13,7 @@ from vqvae_lite.encoding import encode_images
 from vqvae_lite.images import TensorImages, to_float
 from vqvae_lite.models import MODELS, load_checkpoint, new_model
 from vqvae_lite.quantizer import straight_through
-from vqvae_lite.quantizers import QUANTIZERS, quantizer_of
+from vqvae_lite.quantizers import QUANTIZERS, codebook_of, quantizer_of
 from vqvae_lite.secondstage.pixelvqvae import PixelVQVAEConfig
 from vqvae_lite.sound.cepstral import CepstralConfig
 from vqvae_lite.sound.model import SoundConfig
@@ -141,6 +141,13 @@ def test_as_many_codes_as_the_settings_say(grid, changes):
     config = replace(SMALL, quantizer="grid", **changes)
     with pytest.raises(ValueError, match=r"'grid' must have the num_codes .* got \(\d+, 3\)"):
         new_model("vqvae", config, seed=0)
+
+
+def test_what_needs_a_codebook_says_so():
+    quantizer = quantizer_of(SMALL, 2)
+    assert torch.equal(codebook_of(quantizer), quantizer.codebook)
+    with pytest.raises(TypeError, match=r"needs the codebook of the quantizer, Grid\(\) has none"):
+        codebook_of(Grid(9, 2, num_codebooks=2, generator=None))
 
 
 def test_the_grid_is_a_quantizer():

@@ -31,14 +31,19 @@ class Likelihood(Protocol):
 
     parameters_per_value: int
 
+    def __init__(self, parameters: Tensor): ...
+
     def log_prob(self, x: Tensor) -> Tensor:
         """Nats, float32 (B, C, H, W), of uint8 images x of that shape."""
+        ...
 
     def mean(self) -> Tensor:
         """The mean before rounding, (B, C, H, W), in [-1, 1] as `images.to_float` maps levels."""
+        ...
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         """Draws uint8 images (B, C, H, W)."""
+        ...
 
 
 class Categorical:

@@ -102,6 +102,10 @@ class VectorQuantizer(FullPrecision):
         TypeError, ValueError: for an argument outside its range.
     """
 
+    codebook: Tensor
+    count: Tensor
+    passes: Tensor
+
     def __init__(
         self,
         num_codes: int = 512,
@@ -163,7 +167,7 @@ class VectorQuantizer(FullPrecision):
         with torch.autocast(z_e.device.type, enabled=False):
             rows = self._rows(z_e)
             if self.training and self.restart_below is not None:
-                self._restart(rows.detach())
+                self._restart(rows.detach(), self.restart_below)
             codes = self._nearest(rows.detach())
             z_q = self._gather(codes)
             if self.training:
@@ -255,7 +259,7 @@ class VectorQuantizer(FullPrecision):
         finite = torch.isfinite(low) & torch.isfinite(high)
         if torch.compiler.is_compiling():
             # A Python branch on data would break the graph.
-            torch._assert_async(finite, "z_e contains NaN or Inf")
+            torch.ops.aten._assert_async.msg(finite, "z_e contains NaN or Inf")
         elif not finite:
             bad = (~torch.isfinite(z_e)).sum().item()
             raise ValueError(f"z_e contains NaN or Inf ({bad} of {z_e.numel()} values)")
@@ -272,10 +276,10 @@ class VectorQuantizer(FullPrecision):
                 move_codes(codebook, count, rows[:, c], codes[:, c], used, decay)
 
     @torch.no_grad()
-    def _restart(self, rows: Tensor) -> None:
+    def _restart(self, rows: Tensor, share: float) -> None:
         for c in range(self.num_codebooks):
             codebook, count = self._views(c)
-            restart_codes(codebook, count, rows[:, c], self.restart_below, self.passes)
+            restart_codes(codebook, count, rows[:, c], share, self.passes)
 
     def _views(self, index: int) -> tuple[Tensor, Tensor]:
         """Codebook and count number `index`, as views that write through."""

@@ -21,8 +21,8 @@ class Quantizer(Protocol):
     It is made as a `VectorQuantizer` is, with the same names: `make(num_codes, code_dim, *,
     commitment, decay, num_codebooks, restart_below, generator)`. What it has no use for it may
     ignore; losses that it does not have are 0. Whatever looks at the codes' own vectors (the
-    explorers of codes, the start of a prior from a codebook) needs a `codebook` too, as
-    `VectorQuantizer` has one.
+    explorers of codes, the start of a video prior from a codebook) needs a `codebook` too, as
+    `VectorQuantizer` has one: see `codebook_of`.
 
     Attributes:
         num_codes: K, the values that a code can have, those of the settings.
@@ -47,6 +47,18 @@ class Quantizer(Protocol):
     def lookup(self, codes: Tensor, /) -> Tensor:
         """The vectors that codes stand for, (B, C * D, *spatial)."""
         ...
+
+
+def codebook_of(quantizer: Quantizer) -> Tensor:
+    """The vectors of the codes, (K, D), or (C, K, D) with C > 1 codebooks.
+
+    Raises:
+        TypeError: it has none, which not every quantizer needs.
+    """
+    codebook = getattr(quantizer, "codebook", None)
+    if not isinstance(codebook, Tensor):
+        raise TypeError(f"this needs the codebook of the quantizer, {quantizer!r} has none")
+    return codebook.detach()
 
 
 class QuantizerSettings(Protocol):

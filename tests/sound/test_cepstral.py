@@ -43,6 +43,19 @@ def test_a_code_stands_for_40_milliseconds_and_the_last_may_be_short():
     assert model.encode(heard[None]).shape == (1, 11)
 
 
+def test_a_model_of_cepstra_in_bfloat16():
+    """Its units stay exact: in bfloat16 little would be left of a level of -60 dB."""
+    exact = make().eval()
+    exact.set_units([noise(2.0)])
+    model = make().eval()
+    model.load_state_dict(exact.state_dict())
+    model.bfloat16()
+    assert torch.equal(model.units, exact.units)
+    loss = exact(frames(), SPEAKER).loss.item()
+    assert model(frames(), SPEAKER).loss.item() == pytest.approx(loss, rel=0.05)
+    assert model.encode(frames()).shape == (2, 6)
+
+
 def test_a_unit_is_what_a_cepstrum_changes_by_in_20_milliseconds():
     model = make()
     waves = [noise(2.0), noise(1.0, seed=3)]

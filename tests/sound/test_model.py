@@ -39,6 +39,15 @@ def test_one_code_stands_for_as_many_samples_as_the_strides_say(strides, hop):
     assert model.encode(sound(1, 4 * hop)).shape == (1, 4)
 
 
+def test_a_model_of_sound_in_bfloat16():
+    exact, model, levels = make().eval(), make().bfloat16().eval(), sound()
+    out = model(levels, SPEAKER)
+    assert out.loss.item() == pytest.approx(exact(levels, SPEAKER).loss.item(), rel=0.05)
+    assert torch.equal(model.quantizer.codebook, exact.quantizer.codebook)
+    shown = model.decode(model.encode(levels), SPEAKER, seed=0, progress=False)
+    assert shown.shape == levels.shape
+
+
 @pytest.mark.parametrize("decay", [None, 0.99])
 def test_the_output_holds_every_term_of_the_loss(decay):
     model = make(decay=decay, commitment=0.5)

@@ -60,6 +60,9 @@ class Autoencoder(FullPrecision):
 
     kind = "autoencoder"  # what checkpoints call it
 
+    edges: Tensor
+    values: Tensor
+
     def __init__(self, config: AutoencoderConfig | None = None):
         super().__init__()
         self.config = config = config or AutoencoderConfig()

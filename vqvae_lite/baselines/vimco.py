@@ -159,7 +159,7 @@ class VIMCO(nn.Module):
         return torch.cat(parts).view(codes.shape[:2])
 
     def _log_p_with_gradient(
-        self, images: Tensor, codes: Tensor, needed: tuple[Tensor, Tensor]
+        self, images: Tensor, codes: Tensor, needed: tuple[Tensor, ...]
     ) -> Tensor:
         """Log p(x | codes) of the pairs (image, sample) that are needed, (pairs,).
 

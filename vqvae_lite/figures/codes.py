@@ -15,6 +15,8 @@ from vqvae_lite.figures.page import InteractiveFigure, pack, pack_steps
 from vqvae_lite.figures.plots import bare
 from vqvae_lite.images import to_float, to_uint8
 from vqvae_lite.model import VQVAE
+from vqvae_lite.modules import device_of
+from vqvae_lite.quantizers import codebook_of
 
 _TALLEST = 16383  # pixels: WebP holds no more
 
@@ -41,7 +43,7 @@ def explore_codes(model: VQVAE, frames: Tensor, *, chosen: int = 0) -> Interacti
     if model.config.in_channels != 3:
         raise ValueError(f"model must have 3 channels, got {model.config.in_channels}")
     images = to_float(frames)
-    codes = model.encode(images.to(model.quantizer.codebook.device)).cpu()
+    codes = model.encode(images.to(device_of(model))).cpu()
     count, _, height, width = frames.shape
     if count * height > _TALLEST:
         raise ValueError(
@@ -50,7 +52,7 @@ def explore_codes(model: VQVAE, frames: Tensor, *, chosen: int = 0) -> Interacti
         )
     if not 0 <= chosen < len(frames):
         raise ValueError(f"chosen must be a frame, 0 to {len(frames) - 1}, got {chosen}")
-    decoded = to_uint8(model.decode(codes[chosen, None].to(model.quantizer.codebook.device)))
+    decoded = to_uint8(model.decode(codes[chosen, None].to(device_of(model))))
     rows, columns = codes.shape[1:]
     return InteractiveFigure(
         "codemap",
@@ -96,7 +98,7 @@ def colors_of_codebook(model: VQVAE) -> np.ndarray:
     config = model.config
     if config.num_codebooks != 1:
         raise ValueError(f"model must have 1 codebook, got {config.num_codebooks}")
-    vectors = model.quantizer.codebook.double()
+    vectors = codebook_of(model.quantizer).double()
     vectors = vectors - vectors.mean(0)
     components = vectors @ torch.linalg.svd(vectors, full_matrices=False).Vh[:3].T
     alone = torch.arange(config.num_codes, device=vectors.device)[:, None, None].expand(-1, 3, 3)
@@ -116,7 +118,7 @@ def decoder_data(model: VQVAE, *, bits: int = 16) -> dict[str, Any]:
     with 16 bits, the space of half precision, they come some six times nearer than that.
 
     Args:
-        model: a model with one codebook.
+        model: a model with one codebook, whose quantizer has its vectors: see `codebook_of`.
         bits: of a weight, 16 or 8. With 8 the book's model paints a pixel half a grey level off on
             average, in half the space.
     """
@@ -124,7 +126,7 @@ def decoder_data(model: VQVAE, *, bits: int = 16) -> dict[str, Any]:
     # Both kinds of convolution as (out, height, width, in); a transposed one is (in, out, ...).
     plain, transposed = (0, 2, 3, 1), (1, 2, 3, 0)
     return {
-        "codebook": pack_steps(model.quantizer.codebook.detach().cpu(), bits),
+        "codebook": pack_steps(codebook_of(model.quantizer).cpu(), bits),
         "from_codes": layer_data(decoder.from_codes, plain, bits),
         "residuals": [
             [layer_data(block.conv3x3, plain, bits), layer_data(block.conv1x1, plain, bits)]

@@ -13,6 +13,7 @@ from vqvae_lite.figures.page import InteractiveFigure, pack
 from vqvae_lite.figures.plots import bare
 from vqvae_lite.images import to_uint8
 from vqvae_lite.model import VQVAE
+from vqvae_lite.modules import device_of
 from vqvae_lite.video.model import VideoPrior
 
 _BITS = 8  # of the decoder's weights in the page
@@ -88,7 +89,7 @@ def explore_futures(
         raise ValueError(f"names must be 2 to 9 actions, got {len(names)}")
     depth = _depth(len(futures), len(names))
     rows, columns = seen.shape[1:]
-    device = model.quantizer.codebook.device
+    device = device_of(model)
     colors = colors_of_codebook(model)
     return InteractiveFigure(
         "futures",

@@ -14,6 +14,7 @@ from vqvae_lite.figures.page import InteractiveFigure, pack, pack_steps
 from vqvae_lite.figures.plots import bare
 from vqvae_lite.images import to_float, to_uint8
 from vqvae_lite.model import VQVAE
+from vqvae_lite.modules import device_of
 from vqvae_lite.priors.pixelcnn import GatedPixelCNN
 
 _BITS = 8  # of a weight in the page
@@ -51,7 +52,7 @@ def explore_prior(
     _check_prior(prior, model)
     if not 0 <= seed < 2**31:
         raise ValueError(f"seed must be in [0, 2^31), got {seed}")
-    device = model.quantizer.codebook.device
+    device = device_of(model)
     codes = model.encode(to_float(frames).to(device)).cpu()
     rows, columns = codes.shape[1:]
     drawn = prior.sample((rows, columns), seed=seed, progress=False)[0]

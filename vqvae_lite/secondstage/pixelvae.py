@@ -62,6 +62,8 @@ class PixelVAE(FullPrecision):
 
     kind = "pixelvae"  # what checkpoints call it
 
+    steps: Tensor
+
     def __init__(self, config: PixelVAEConfig | None = None):
         super().__init__()
         self.config = config = config or PixelVAEConfig()

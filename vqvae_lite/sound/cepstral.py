@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqvae_lite.checks import check_label, check_positive_int
-from vqvae_lite.modules import evaluating
+from vqvae_lite.modules import FullPrecision, evaluating
 from vqvae_lite.quantizers import get_quantizer, quantizer_of
 from vqvae_lite.sound.measures import BANDS, FRAME_HOP, mfcc
 from vqvae_lite.sound.model import SoundOutput
@@ -77,7 +77,7 @@ class CepstralConfig:
         return self.frames * FRAME_HOP
 
 
-class CepstralVQVAE(nn.Module):
+class CepstralVQVAE(FullPrecision):
     """Sound at 16 kHz to codes, and codes to the mean cepstrum of each in a speaker's voice.
 
     Distances between cepstra are measured in units of how much they change within 20 ms, over the
@@ -93,6 +93,9 @@ class CepstralVQVAE(nn.Module):
     """
 
     kind = "cepstralvqvae"  # what checkpoints call it
+    mean: Tensor
+    units: Tensor
+
     mean: Tensor
     units: Tensor
 
@@ -209,4 +212,5 @@ class CepstralVQVAE(nn.Module):
 
     def _encode(self, cepstra: Tensor) -> Tensor:
         around = self.config.context * self.config.frames
+        cepstra = cepstra.to(self.code.weight.dtype)
         return self.encoder(F.pad(cepstra, (around, around), mode="replicate"))

@@ -125,6 +125,7 @@ class SoundEncoder(nn.Module):
         self.norm = JointBatchNorm(config.code_dim)
 
     def forward(self, x: Tensor) -> Tensor:
+        x = x.to(self.out.weight.dtype)
         for stride, convolution in zip(self.strides, self.strided, strict=True):
             x = F.relu(convolution(F.pad(x, (stride // 2, stride - stride // 2))))
         for block in self.blocks:
@@ -165,11 +166,11 @@ class SoundVQVAE(nn.Module):
         self.encoder = SoundEncoder(config)
         self.quantizer = quantizer_of(config)
         # The decoder may look at the codes to both sides: all of them are there when it begins.
-        kernel = {"kernel_size": config.context, "padding": config.context // 2}
+        size, edge = config.context, config.context // 2
         self.context = nn.Sequential(
-            nn.Conv1d(config.code_dim, config.width, **kernel),
+            nn.Conv1d(config.code_dim, config.width, size, padding=edge),
             nn.ReLU(),
-            nn.Conv1d(config.width, config.width, **kernel),
+            nn.Conv1d(config.width, config.width, size, padding=edge),
             nn.ReLU(),
         )
         self.decoder = WaveNet(
@@ -250,6 +251,7 @@ class SoundVQVAE(nn.Module):
         if codes.ndim != 2 or not codes.numel():
             shape = tuple(codes.shape)
             raise ValueError(f"codes must have the shape (B, n) and not be empty, got {shape}")
+        z_q = self.quantizer.lookup(codes).to(self.encoder.out.weight.dtype)
         with evaluating(self):
             levels = self.decoder.sample(
                 codes.shape[1] * self.config.hop,
@@ -257,7 +259,7 @@ class SoundVQVAE(nn.Module):
                 temperature=temperature,
                 seed=seed,
                 label=speaker,
-                condition=self.context(self.quantizer.lookup(codes)),
+                condition=self.context(z_q),
                 progress=progress,
             )
         return levels.to(torch.uint8)
