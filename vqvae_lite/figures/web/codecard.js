@@ -11,7 +11,7 @@ VQ.codeCard = (function () {
   const signed = (v) => (v < 0 ? "\u2212" : "") + Math.abs(v).toFixed(2);
 
   return function ({ decoder, uses, pixels, tint, around }) {
-    const { count, size, vector } = decoder;
+    const { size, vector } = decoder;
     const decode = decoder.on(3, 3);
     const swatch = el("span", { class: "swatch" }), name = el("span", {});
     const facts = el("p", { class: "facts number" }), alone = el("canvas", {});
