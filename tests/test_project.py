@@ -88,6 +88,39 @@ def test_everything_in_the_package_is_installed():
         assert path.suffix == ".py" or any(map(path.match, patterns)), path
 
 
+def tracked():
+    """What belongs to the checkout: what git has, and what is new and not ignored."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return [path for path in map(Path, listed.splitlines()) if (ROOT / path).is_file()]
+
+
+def named_in_the_readme():
+    """The files and folders in the tree of README.md; a line may name several, and has words."""
+    section = (ROOT / "README.md").read_text().partition("## File structure")[2]
+    above = []
+    for line in section.split("```")[1].strip().splitlines():
+        names, words = re.fullmatch(r" *(\S+(?: \S+)*?)  +(\S.*)", line).groups()
+        assert words
+        del above[(len(line) - len(line.lstrip())) // 2 :]
+        yield from (Path(*above, name) for name in names.split())
+        if names.endswith("/"):
+            above.append(names)
+
+
+def test_the_tree_in_the_readme_is_the_real_one():
+    files = tracked()
+    package = {path for path in files if path.parts[0] == "vqvae_lite"}
+    # A folder's own line says what its __init__.py says.
+    real = {path.parent if path.name == "__init__.py" else path for path in package}
+    real |= {Path("vqvae_lite/__init__.py"), *(path.parent for path in package)}
+    real |= {Path(path.parts[0]) for path in files if len(path.parts) > 1}
+    named = list(named_in_the_readme())
+    missing, gone = sorted(map(str, real - {*named})), sorted(map(str, {*named} - real))
+    assert not missing + gone, f"README.md, File structure: missing {missing}; not there {gone}"
+    assert len(named) == len(set(named))
+
+
 def test_figures_of_the_readme_are_those_of_the_results():
     results = ROOT / "benchmarks" / "results"
     checkpoint, copy, quantizer = (
