@@ -52,6 +52,8 @@ def test_version_is_the_same_everywhere():
     citation = (ROOT / "CITATION.cff").read_text()
     assert pyproject()["project"]["version"] == vqvae_lite.__version__
     assert re.search(r"(?m)^version: (.*)$", citation)[1] == vqvae_lite.__version__
+    changes = (ROOT / "CHANGELOG.md").read_text()
+    assert re.search(r"(?m)^## \[(.*?)\]", changes)[1] == vqvae_lite.__version__
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
