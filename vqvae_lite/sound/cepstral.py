@@ -96,9 +96,6 @@ class CepstralVQVAE(FullPrecision):
     mean: Tensor
     units: Tensor
 
-    mean: Tensor
-    units: Tensor
-
     def __init__(self, config: CepstralConfig | None = None):
         super().__init__()
         self.config = config = config or CepstralConfig()
