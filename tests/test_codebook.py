@@ -56,6 +56,14 @@ def test_rows_are_taken_in_the_order_of_their_places():
     assert torch.equal(codebook[[0, 2, 3]], rows[[order[0], order[3], order[5]]])
 
 
+@pytest.mark.parametrize("count", [1, 2, 10, 12, 64])
+def test_every_row_gets_its_turn(count):
+    """Also where the step of the golden section has a factor in common with their number."""
+    rows, codebook = latents(count, 3), torch.zeros(count, 3)
+    restart_codes(codebook, torch.zeros(count), rows, 0.0, torch.tensor(0))
+    assert torch.equal(codebook.unique(dim=0), rows.unique(dim=0))
+
+
 def test_a_copy_of_a_code_is_dead():
     vq = VectorQuantizer(4, 2, restart_below=0.0)
     vq(latents(64, 2))

@@ -123,6 +123,34 @@ def test_the_mean_is_that_of_the_samples(name):
     assert (to_float(drawn).mean(0) - mean[0]).abs().max() < 0.03
 
 
+@pytest.mark.parametrize("name", ["logistic", "mixture"])
+@pytest.mark.parametrize("beyond", [-1.5, 1.5])
+def test_the_mean_stays_in_range_where_the_locations_do_not(name, beyond):
+    """All that lies beyond the ends is 0 or 255: its mean is there too."""
+    count = LIKELIHOODS[name].parameters_per_value
+    parameters = torch.zeros(1, 3, count, 2, 5)
+    first = 0 if name == "logistic" else count // 3
+    parameters[:, :, first : first + max(1, count // 3)] = beyond
+    mean = LIKELIHOODS[name](parameters.flatten(1, 2)).mean()
+    assert torch.allclose(mean, torch.tensor(beyond).sign())
+
+
+def test_draws_reach_far_into_the_tails():
+    """A share of 1 - sigmoid(6) = 0.0025 to each side lies more than six scales away."""
+    parameters = torch.tensor([0.0, math.log(10 / 25)]).view(1, 2, 1, 1)
+    generator = torch.Generator().manual_seed(0)
+    drawn = DiscretizedLogistic(parameters.expand(20_000, -1, -1, -1)).sample(generator)
+    assert 20 < (drawn > 127.5 + 60).sum() < 100
+    assert 20 < (drawn < 127.5 - 60).sum() < 100
+
+
+def test_a_draw_is_the_nearest_level():
+    """As sharp as it gets around level 100, a twentieth of a level wide."""
+    parameters = torch.tensor([100 / 127.5 - 1, -50.0]).view(1, 2, 1, 1).expand(100, -1, -1, -1)
+    drawn = DiscretizedLogistic(parameters).sample(torch.Generator().manual_seed(0))
+    assert drawn.unique().tolist() == [100]
+
+
 @EVERY
 def test_half_precision_is_left_before_any_sum(name):
     images = torch.randint(0, 256, (1, 3, 2, 5), dtype=torch.uint8)

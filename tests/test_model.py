@@ -18,7 +18,7 @@ from vqvae_lite.metrics import CodeUsage, compressed_bits, psnr, ssim
 from vqvae_lite.model import VQVAE, ModelConfig
 from vqvae_lite.models import load_checkpoint
 from vqvae_lite.modules import fingerprint
-from vqvae_lite.networks import Decoder, Encoder, NetworkConfig, ResidualBlock
+from vqvae_lite.networks import Decoder, Encoder, NetworkConfig, ResidualBlock, map_size
 
 
 def images(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -36,6 +36,39 @@ def test_the_residual_block_adds_to_x_itself():
     by_hand = x + block.conv1x1(F.relu(block.conv3x3(F.relu(x))))
     assert torch.equal(block(x), by_hand)
     assert (x < 0).any(), "with an in-place ReLU x would have lost its negative part"
+
+
+@pytest.mark.parametrize("halvings", [1, 3])
+def test_encoder_and_decoder_layer_by_layer(halvings):
+    """Section 4.1, by hand: above all, no ReLU before the picture, nor after the last layer."""
+    torch.manual_seed(0)
+    encoder, decoder = Encoder(3, 4, 6, halvings), Decoder(6, 4, 3, halvings)
+    x = images(2, 3, 16, 24)
+    first, *others = encoder.halvings
+    hidden = F.conv2d(x, first.weight, first.bias, stride=2, padding=1)
+    for layer in others:
+        hidden = F.conv2d(F.relu(hidden), layer.weight, layer.bias, stride=2, padding=1)
+    for block in encoder.residuals:
+        hidden = block(hidden)
+    last = encoder.to_codes
+    by_hand = F.conv2d(F.relu(hidden), last.weight, last.bias)
+    assert torch.equal(encoder(x), by_hand)
+    assert (x < 0).any()
+    assert (by_hand < 0).any()
+
+    first = decoder.from_codes
+    hidden = F.conv2d(by_hand, first.weight, first.bias, padding=1)
+    for block in decoder.residuals:
+        hidden = block(hidden)
+    for layer in decoder.doublings:
+        hidden = F.conv_transpose2d(F.relu(hidden), layer.weight, layer.bias, 2, 1)
+    assert torch.equal(decoder(by_hand), hidden)
+    assert {tuple(layer.kernel_size) for layer in encoder.halvings} == {(4, 4)}
+    assert {tuple(layer.kernel_size) for layer in decoder.doublings} == {(4, 4)}
+
+
+def test_the_size_of_a_map_has_its_rows_first():
+    assert map_size(torch.zeros(1, 3, 16, 24), 2) == (4, 6)
 
 
 def test_residual_blocks_share_no_weights():
@@ -113,6 +146,8 @@ def test_a_model_in_bfloat16(likelihood, tmp_path):
     out.loss.backward()
     assert model.encoder.to_codes.weight.grad.dtype == out.reconstruction.dtype == torch.bfloat16
     assert model.quantizer.codebook.dtype == out.loss.dtype == torch.float32
+    if likelihood is None:
+        assert model(x.bfloat16()).reconstruction_loss.dtype == torch.float32
     assert out.loss.item() == pytest.approx(exact(x).loss.item(), rel=1e-2)
     codes = encode_images(model, TensorImages(levels))
     assert torch.equal(codes, model.eval().encode(x))

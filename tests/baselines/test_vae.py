@@ -5,7 +5,13 @@ import math
 import pytest
 import torch
 
-from vqvae_lite.baselines.vae import VAE, VAEConfig, gaussian_kl
+from vqvae_lite.baselines.vae import (
+    VAE,
+    VAEConfig,
+    gaussian_kl,
+    shift_noise,
+    split_posterior,
+)
 from vqvae_lite.images import to_float
 
 TINY = {"in_channels": 1, "width": 4, "num_halvings": 1, "num_residual": 1}
@@ -90,6 +96,25 @@ def test_training_loss_is_the_bound():
     out = heavy(to_float(images))
     expected = out.reconstruction_loss + 4 * out.kl
     assert out.loss.item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("extreme", [-1e4, 1e4])
+def test_no_posterior_overflows(extreme):
+    mean, log_variance = split_posterior(torch.tensor([[0.0, extreme]], dtype=torch.bfloat16))
+    assert mean.dtype == log_variance.dtype == torch.float32
+    assert torch.isfinite(gaussian_kl(mean, log_variance)).all()
+    assert (shift_noise(mean, log_variance, torch.ones(1, 1)) > 0).all()
+
+
+def test_a_vae_in_bfloat16():
+    exact, model = tiny(latent_channels=3), tiny(latent_channels=3).bfloat16()
+    images = levels(4, 1, 4, 4)
+    noise = standard_noise(model, images, 2)
+    parts, importance = model.bound(images, noise)
+    expected = exact.bound(images, noise)[1]
+    assert parts.prior.dtype == importance.dtype == torch.float64
+    assert torch.allclose(importance, expected, rtol=0.02)
+    assert model.decode(noise[:, 0]).abs().max() <= 1
 
 
 def test_shapes_of_decoded_images():

@@ -161,6 +161,25 @@ def test_values_are_drawn_as_often_as_the_posterior_says():
     assert ends.flatten().tolist() == [0, 3]
 
 
+@pytest.mark.parametrize("values", range(1, 40))
+def test_a_value_of_no_probability_is_never_drawn(values):
+    """Before the others, or after them: 3 times 1/3 is not quite 1."""
+    log_q = torch.full((values,), -math.log(values))
+    impossible = torch.tensor([-math.inf])
+    log_q = torch.cat([impossible, log_q, impossible]).view(1, 1, 1, 1, -1)
+    ends = sample_codes(log_q, torch.tensor([0.0, 1 - 2**-24]).view(1, 2, 1, 1, 1))
+    assert ends.flatten().tolist() == [1, values]
+
+
+def test_a_vimco_in_bfloat16():
+    exact, model = tiny(), tiny().bfloat16()
+    noise = model.noise(IMAGE, 5, torch.Generator().manual_seed(0))[None]
+    parts, importance = model.bound(IMAGE, noise)
+    assert model.posterior(to_float(IMAGE)).dtype == torch.float32
+    assert parts.prior.dtype == importance.dtype == torch.float64
+    assert torch.allclose(importance, exact.bound(IMAGE, noise)[1], rtol=0.02)
+
+
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
