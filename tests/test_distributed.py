@@ -29,7 +29,7 @@ MODELS = {
     "by gradient": replace(SETTINGS["vqvae"], decay=None),
     "pixelcnn": PixelCNNConfig(num_codes=7, width=8, num_layers=2),
     # The KL divergence of some latents is above what is free, that of others below.
-    "pixelvae": replace(SETTINGS["pixelvae"], free_nats=0.05),
+    "pixelvae": replace(SETTINGS["pixelvae"], free_nats=0.01),
     "soundvqvae": replace(SETTINGS["soundvqvae"], restart_below=0.1),
 }
 

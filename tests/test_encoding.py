@@ -22,12 +22,14 @@ def test_codes_of_all_images_in_their_order(num_codebooks):
     images = torch.randint(0, 256, (7, 3, 8, 12), dtype=torch.uint8)
     config = ModelConfig(width=4, num_codes=9, code_dim=2, num_codebooks=num_codebooks)
     model = VQVAE(config).train()
+    model(to_float(images))  # which the first codebook is taken from
     before = model.quantizer.codebook.clone()
     codes = encode_images(model, TensorImages(images), batch_size=3)
     assert model.training
     assert torch.equal(model.quantizer.codebook, before)
     assert codes.shape == ((7, 2, 3) if num_codebooks == 1 else (7, 2, 2, 3))
     assert torch.equal(codes, model.eval().encode(to_float(images)))
+    assert not torch.equal(codes, codes.flip(0)), "no image is like another"
 
 
 def test_code_maps_are_a_data_set():
@@ -59,6 +61,8 @@ def test_training_takes_codes_as_they_are():
 def test_what_is_no_data_set_of_codes():
     with pytest.raises(TypeError, match=r"integers, got torch\.float32"):
         CodeMaps(torch.zeros(1, 2, 2))
+    with pytest.raises(TypeError, match=r"integers, got torch\.bool"):
+        CodeMaps(torch.zeros(1, 2, 2, dtype=torch.bool))
     with pytest.raises(ValueError, match="codes must have the shape"):
         CodeMaps(torch.zeros(2, 2, dtype=torch.int64))
     with pytest.raises(ValueError, match="none of them 0"):
@@ -70,3 +74,5 @@ def test_what_is_no_data_set_of_codes():
 
     with pytest.raises(ValueError, match="no images to encode"):
         encode_images(VQVAE(ModelConfig(width=4)), Empty())
+    with pytest.raises(TypeError, match="images must be a data set with a length, got Dataset"):
+        encode_images(VQVAE(ModelConfig(width=4)), torch.utils.data.Dataset())

@@ -20,7 +20,8 @@ from vqvae_lite.baselines.vae import VAE, VAEConfig
 from vqvae_lite.checkpoints import last_checkpoint, save_checkpoint, step_path
 from vqvae_lite.distributed import Place, processes
 from vqvae_lite.evaluation import evaluate
-from vqvae_lite.images import TensorImages
+from vqvae_lite.images import TensorImages, to_float, to_uint8
+from vqvae_lite.metrics import psnr, ssim
 from vqvae_lite.model import VQVAE, ModelConfig
 from vqvae_lite.models import load_checkpoint
 from vqvae_lite.training import ShuffledBatches, TrainingConfig, TrainingError, train
@@ -365,6 +366,13 @@ def test_evaluation_counts_every_image_once():
     model = new_model()
     train(model, data(), CONFIG, progress=False)
     whole = evaluate(model, data(), batch_size=10)
+    images = data().images
+    drawn = model.eval().decode(model.encode(to_float(images)))
+    model.train()
+    error = (drawn - to_float(images)).square().mean().item()
+    assert whole.mean_squared_error == pytest.approx(error, rel=1e-5)
+    assert whole.ssim == pytest.approx(ssim(to_uint8(drawn), images).mean().item())
+    assert whole.psnr == pytest.approx(psnr(to_uint8(drawn), images).mean().item())
     parts = evaluate(model, data(), batch_size=3)  # 3 + 3 + 3 + 1
     assert whole.images == parts.images == 10
     assert whole == pytest.approx(parts, rel=1e-5)

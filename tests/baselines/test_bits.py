@@ -1,5 +1,6 @@
 """Bits per dimension of a VQ-VAE, and the evaluation of every model over a whole data set."""
 
+import copy
 import itertools
 import json
 import math
@@ -146,8 +147,33 @@ def test_resumed_evaluation_equals_a_whole_one(kind, tmp_path, monkeypatch):
     again = evaluate_bits(model, data, samples=samples, batch_size=2, keep=keep)
     assert len(writes) == 4
     assert torch.equal(again.bound, whole.bound)
-    with pytest.raises(ValueError, match="holds the results of another evaluation"):
-        evaluate_bits(model, data, samples=samples, seed=1, keep=keep)
+    for other, seed in [(model, 1), (copy.deepcopy(model), 0)]:
+        if other is not model:
+            next(other.parameters()).data[0] += 1
+        with pytest.raises(ValueError, match="holds the results of another evaluation"):
+            evaluate_bits(other, data, samples=samples, seed=seed, batch_size=2, keep=keep)
+
+
+@pytest.mark.parametrize("kind", ["vae", "vimco"])
+def test_the_bound_is_that_of_all_samples_together(kind):
+    model, data = make(kind).eval(), images(2)
+    measured = evaluate_bits(model, TensorImages(data), samples=3)
+    for index, image in enumerate(data[:, None]):
+        noise = model.noise(image, 3, torch.Generator().manual_seed(index))
+        parts, importance = model.bound(image, noise[None])
+        assert measured.bound[index] == pytest.approx(importance.item() / 48 / math.log(2))
+        assert measured.prior[index] == pytest.approx(parts.prior.item() / 48 / math.log(2))
+        assert abs(measured.bound[index] * 48 * math.log(2) - parts.total.item()) > 0.01
+
+
+def test_a_learned_prior_says_what_the_codes_cost():
+    model, data = vqvae(), images()
+    prior = CodeFrequencies(model.encode(to_float(data)), 5)
+    measured = evaluate_bits(model, TensorImages(data), prior=prior.log_prob)
+    expected = -prior.log_prob(model.encode(to_float(data))) / 48 / math.log(2)
+    torch.testing.assert_close(measured.prior, expected)
+    torch.testing.assert_close(measured.bound, measured.reconstruction + expected)
+    assert not torch.allclose(expected, expected.new_tensor(4 * math.log2(5) / 48))
 
 
 @pytest.mark.parametrize("num_codebooks", [1, 2])

@@ -36,15 +36,15 @@ def test_waves_come_back_in_batches_of_like_length_each_as_long_as_its_codes(mon
     decode = type(model).decode
 
     def heard(self, codes, speaker, **options):
-        seen.append((codes.tolist(), speaker.tolist(), options["seed"]))
+        seen.append((codes.tolist(), speaker.tolist(), options["seed"], options["temperature"]))
         return decode(self, codes, speaker, **options)
 
     monkeypatch.setattr(type(model), "decode", heard)
-    codes = [torch.tensor(row) for row in ([1, 2, 3], [4], [5, 6])]
-    options = {"seed": 5, "batch_size": 2, "progress": False}
+    codes = [torch.tensor(row) for row in ([1, 2, 3], [4, 7], [5, 6, 0])]
+    options = {"seed": 5, "batch_size": 2, "temperature": 0.5, "progress": False}
     waves = dict(decode_waves(model, codes, [0, 1, 0], **options))
-    assert seen == [([[4, 4], [5, 6]], [1, 0], 5), ([[1, 2, 3]], [0], 7)]
-    assert {place: len(wave) for place, wave in waves.items()} == {0: 24, 1: 8, 2: 16}
+    assert seen == [([[4, 7, 7], [1, 2, 3]], [1, 0], 5, 0.5), ([[5, 6, 0]], [0], 7, 0.5)]
+    assert {place: len(wave) for place, wave in waves.items()} == {0: 24, 1: 16, 2: 24}
     assert all(wave.dtype == torch.float32 and wave.abs().max() <= 1 for wave in waves.values())
     again = dict(decode_waves(model, codes, [0, 1, 0], **options))
     assert all(torch.equal(waves[place], again[place]) for place in waves)

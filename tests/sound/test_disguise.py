@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+import vqvae_lite.sound.disguise as disguising
 from vqvae_lite.models import new_model
 from vqvae_lite.sound.disguise import crop_and_disguise, disguise
 from vqvae_lite.sound.model import SoundConfig
@@ -29,10 +30,14 @@ def loudest(wave: torch.Tensor) -> float:
 def test_a_tone_moves_up_or_down_by_up_to_a_quarter_and_stays_one():
     found = []
     for seed in range(12):
+        hertz = 470 + 11 * seed  # at another place in a band of 31 Hz, and in another band
         torch.manual_seed(seed)
-        other = disguise(tone(500), RATE)
+        expected = math.exp(0.25 * (2 * torch.rand(()).item() - 1))
+        torch.manual_seed(seed)
+        other = disguise(tone(hertz), RATE)
         assert other.shape == (RATE,)
-        ratio = loudest(other) / 500
+        ratio = loudest(other) / hertz
+        assert ratio == pytest.approx(expected, rel=0.01)
         found.append(ratio)
         middle = other[1000:-1000]
         power = torch.fft.rfft(middle * torch.hann_window(len(middle))).abs().square()
@@ -67,8 +72,9 @@ def test_it_is_as_loud_as_before_and_silence_stays_silence():
     assert disguise(torch.rand(RATE) * 2 - 1, RATE).abs().max() <= 1
 
 
-def test_a_room_filters():
+def test_a_room_filters(monkeypatch):
     """Two tones far apart change against each other, by a few decibels and not always the same."""
+    monkeypatch.setattr(disguising, "HIGHER", 0.0)
     changes = []
     for seed in range(8):
         torch.manual_seed(seed)
@@ -77,6 +83,15 @@ def test_a_room_filters():
         border = 1000 * len(middle) // RATE
         changes.append(10 * (power[border:].sum() / power[:border].sum()).log10())
     assert torch.stack(changes).std() > 2
+
+
+def test_what_is_stretched_rises_and_falls_as_before():
+    spectra = torch.polar(
+        torch.tensor([[1.0, 3.0, 3.0, 0.0]]), torch.tensor([[0.3, 2.0, 1.0, 0.0]])
+    )
+    longer = disguising._stretch(spectra, 2.0, 0.25).abs()
+    expected = torch.tensor([[1.0, 2.0, 3.0, 3.0, 3.0, 1.5, 0.0, 0.0]])
+    torch.testing.assert_close(longer, expected)
 
 
 def test_only_a_share_is_in_disguise_and_what_is_to_be_said_never_is():
@@ -100,13 +115,18 @@ def test_the_encoder_hears_the_disguise_and_the_decoder_says_the_original():
         num_speakers=2, strides=(4, 4), width=8, num_residual=1, num_codes=20, code_dim=4,
         decoder_width=6, skip_width=8, num_cycles=1, layers_per_cycle=3,
     )  # fmt: skip
-    model = new_model("soundvqvae", config, 0).eval()
+    model = new_model("soundvqvae", config, 0)
     generator = torch.Generator().manual_seed(1)
     one, other = torch.randint(256, (2, 3, 64), generator=generator, dtype=torch.uint8)
     speaker = torch.zeros(3, dtype=torch.int64)
+    for _ in range(40):
+        model(one, speaker)  # which the codebook is taken from, and the norm
+    model.eval()
+    torch.nn.init.normal_(model.decoder.head.weight)
     plain, mixed = model(one, speaker), model(one, speaker, other)
     assert torch.equal(mixed.codes, model.encode(other))
     assert torch.equal(plain.codes, model.encode(one))
+    assert not torch.equal(plain.codes, mixed.codes)
     condition = model.context(model.quantizer.lookup(mixed.codes))
     torch.testing.assert_close(
         mixed.reconstruction_loss, model.decoder(one, speaker, condition).loss
