@@ -110,6 +110,10 @@ def train_all(place: Place, run: str | None = None) -> dict:
     model = Drawing()
     train(model, data_of("vqvae")[0], CONFIG, place=place, prepare=first_of, progress=False)
     results["drawn"] = model.drawn
+    # The norm of a batch of which one process has 3 rows and the other 5.
+    norm, rows = JointBatchNorm(2), torch.linspace(-1, 3, 16).square().view(8, 2)
+    own = rows.split([3, 5])[place.rank] if place.world > 1 else rows
+    results["normed"] = norm(own), norm.running_mean, norm.running_var
     return results
 
 
@@ -171,6 +175,13 @@ def test_each_process_draws_for_itself_and_anew_in_each_step(alone, together):
     first, second = (results["drawn"] for results in together[:2])
     assert first == alone["drawn"]
     assert len({*first, *second}) == 2 * CONFIG.steps
+
+
+def test_a_norm_of_unequal_shares_is_that_of_the_whole(alone, together):
+    (first, *counted), (second, *_) = (results["normed"] for results in together[:2])
+    whole, *expected = alone["normed"]
+    torch.testing.assert_close(torch.cat([first, second]), whole)
+    torch.testing.assert_close(counted, expected)
 
 
 def test_the_first_process_keeps_the_checkpoints(together):

@@ -99,7 +99,7 @@ class JointBatchNorm(FullPrecision, nn.BatchNorm1d):
     counts stays in float32, whatever the model is cast to.
 
     Args:
-        num_features: channels, C of (B, C) or (B, C, T). All processes hold batches of one size.
+        num_features: channels, C of (B, C) or (B, C, T).
     """
 
     num_batches_tracked: Tensor
@@ -112,16 +112,16 @@ class JointBatchNorm(FullPrecision, nn.BatchNorm1d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Each channel with mean 0 and variance 1 over the batch, or by the running statistics."""
-        world = world_size()
-        if world == 1 or not self.training:
+        if world_size() == 1 or not self.training:
             return super().forward(x)
         self._check_input_dim(x)
         with torch.autocast(x.device.type, enabled=False):
             rows = x.float().movedim(1, -1)
-            count = rows[..., 0].numel() * world
-            mean = sum_over_processes(rows.flatten(0, -2).mean(0)) / world
+            own = rows.new_tensor(rows[..., 0].numel())
+            count = sum_over_processes(own)
+            mean = sum_over_processes(rows.flatten(0, -2).mean(0) * (own / count))
             rows = rows - mean
-            variance = sum_over_processes(rows.flatten(0, -2).square().mean(0)) / world
+            variance = sum_over_processes(rows.flatten(0, -2).square().mean(0) * (own / count))
             with torch.no_grad():
                 self.num_batches_tracked += 1
                 self.running_mean.lerp_(mean, self.momentum)
