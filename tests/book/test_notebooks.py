@@ -54,6 +54,18 @@ def plain_texts(output):
     return ["".join(piece) for piece in pieces]
 
 
+def imports(notebook):
+    """The statements that import from the package."""
+    for cell in code_cells(notebook):
+        try:
+            tree = ast.parse(source(cell))
+        except SyntaxError:  # a magic
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] == "vqvae_lite":
+                yield ast.unparse(node)
+
+
 def asserts(cell):
     """Whether a cell contains an assertion of its own (not in a function that it only defines)."""
     # Magics are no Python; a cell with one checks nothing.
@@ -78,6 +90,11 @@ def test_first_code_cell_finds_the_checkout(notebook):
     assert source(cell) == template, "run tools/set_repository.py"
     assert tags(cell) == ["bootstrap", "hide-input"]
     assert cell["outputs"] == []
+
+
+def test_what_is_imported_from_the_package_is_there(notebook):
+    for statement in imports(notebook):
+        exec(statement, {})
 
 
 def test_executed_in_order(notebook):
