@@ -12,11 +12,11 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
 from record import ROOT, run
 from collapse import measure, train_maps
-from safetensors.torch import save_file
 
+from tools.shrink_checkpoint import shrink
+from vqvae_lite.checkpoints import find_checkpoint
 from vqvae_lite.encoding import encode_images
 from vqvae_lite.images import TensorImages
 from vqvae_lite.maze import load_maze
@@ -60,11 +60,10 @@ def main() -> tuple[str, dict]:
 
 def round_to_half(run: Path, path: Path) -> Path:
     """Writes a run's last checkpoint without the optimizer, its weights in half precision."""
-    checkpoint = load_checkpoint(run)
     path.mkdir(exist_ok=True)
-    state = {name: value.to(torch.float16) for name, value in checkpoint.model.state_dict().items()}
-    save_file(state, path / "model.safetensors")
-    shutil.copy(checkpoint.path / "config.json", path / "config.json")
+    for name in ("config.json", "model.safetensors"):
+        shutil.copy(find_checkpoint(run) / name, path / name)
+    shrink(path)
     return path
 
 

@@ -9,12 +9,15 @@ import sys
 
 import nbformat
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 import cell_limits
 import environment
 import notebook_file
 import notebooks
 import set_repository
+import shrink_checkpoint
 
 v4 = nbformat.v4
 
@@ -230,6 +233,54 @@ def test_environment_is_known_by_its_requirements(tmp_path, monkeypatch):
     (tmp_path / "constraints.txt").write_text("torch==2.15.0\n")
     assert environment.record((3, 12)) != before
     assert environment.record((3, 13)) != environment.record((3, 12))
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """A checkpoint's folder with weights of several kinds, and a function that reads them back."""
+    state = {
+        "encoder.weight": torch.tensor([1 / 3, -2.0]),
+        "encoder_other": torch.tensor([1 / 3]),
+        "decoder.weight": torch.tensor([65504.0, 1e-9]),
+        "quantizer.passes": torch.tensor(2049),
+    }
+    save_file(state, tmp_path / "model.safetensors")
+    return tmp_path, state, lambda: load_file(tmp_path / "model.safetensors")
+
+
+def test_a_checkpoint_is_rounded_to_half_precision_but_for_integers_and_what_is_kept(weights):
+    path, state, read = weights
+    before = (path / "model.safetensors").stat().st_size
+    saved = shrink_checkpoint.shrink(path, keep=("encoder",))
+    found = read()
+    assert (path / "model.safetensors").stat().st_size == before - saved
+    assert {name: value.dtype for name, value in found.items()} == {
+        "encoder.weight": torch.float32,
+        "encoder_other": torch.float16,
+        "decoder.weight": torch.float16,
+        "quantizer.passes": torch.int64,
+    }
+    for name, value in found.items():
+        assert torch.equal(value, state[name].to(value.dtype))
+    assert [file.name for file in path.iterdir()] == ["model.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "keep", "message"),
+    [
+        ("decoder.weight", 7e4, (), "decoder.weight has values beyond 65504, or NaN"),
+        ("decoder.weight", float("nan"), (), "decoder.weight has values beyond 65504, or NaN"),
+        ("decoder.weight", 1.0, ("coder",), "no part 'coder', only .*'decoder', 'encoder'"),
+    ],
+)
+def test_a_checkpoint_that_cannot_be_rounded_stays(weights, name, value, keep, message):
+    path, state, _ = weights
+    state[name] = torch.tensor([value])
+    save_file(state, path / "model.safetensors")
+    before = (path / "model.safetensors").read_bytes()
+    with pytest.raises(ValueError, match=message):
+        shrink_checkpoint.shrink(path, keep)
+    assert (path / "model.safetensors").read_bytes() == before
 
 
 @pytest.fixture
