@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 import vqvae_lite
+from vqvae_lite import load_checkpoint
+from vqvae_lite.modules import fingerprint
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -95,6 +97,29 @@ def tracked():
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     return [path for path in map(Path, listed.splitlines()) if (ROOT / path).is_file()]
+
+
+# What each shared prior, or second stage, was trained on the codes of.
+STAND_ON = {
+    "prior": "maze",
+    "second_stage": "maze",
+    "video": "maze",
+    "video_at_once": "maze",
+    "speech_prior": "speech",
+    "likelihood/prior": "likelihood/vqvae",
+    "latent_priors/prior": "latent_priors/autoencoder",
+}
+
+
+def test_shared_priors_name_the_models_whose_codes_they_know():
+    shared = ROOT / "checkpoints"
+    names = {}
+    for path in shared.rglob("config.json"):
+        config = json.loads(path.read_text())
+        if "codes_of" in config:
+            names[str(path.parent.relative_to(shared))] = config["codes_of"]
+    models = {name: fingerprint(load_checkpoint(shared / name).model) for name in STAND_ON.values()}
+    assert names == {name: models[model] for name, model in STAND_ON.items()}
 
 
 def named_in_the_readme():
