@@ -7,10 +7,10 @@ help:  ## this list
 book: environment  ## the book, from the stored outputs, in _build/html
 	@$(python) tools/book.py
 
-test: environment  ## lint, every test, every notebook, and the built book
+test: environment  ## lint, types, every test, every notebook, and the built book
 	@$(python) tools/test.py
 
-fast: environment  ## lint and the quick tests, in less than a minute
+fast: environment  ## lint, types and the quick tests, in less than a minute
 	@$(python) tools/test.py --fast
 
 notebooks: environment  ## run all notebooks again, in place (NOTEBOOKS="book/..." for some)

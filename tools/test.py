@@ -1,7 +1,7 @@
 """Runs every check of the project: `make test`. The exit status is 1 if any of them failed.
 
     python tools/test.py           # all
-    python tools/test.py --fast    # lint and the quick tests, in less than a minute: `make fast`
+    python tools/test.py --fast    # `make fast`: lint, types, quick tests, in less than a minute
 
 The notebooks run beside the tests, each in a process of its own (nbval): all stored text must come
 out again, but that of cells tagged `nbval-ignore-output`. A cell may run for 20 times what it took
@@ -25,6 +25,7 @@ PYTEST = (sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile")
 LINT = {
     "lint": (*RUFF, "check", "--quiet", "."),
     "format": (*RUFF, "format", "--check", "--quiet", "."),
+    "types": (sys.executable, "-m", "basedpyright", "-p", "pyproject.toml", "--level", "error"),
 }
 FAST = {**LINT, "tests": (*PYTEST, "tests", "-m", "not slow")}
 ALL = {
@@ -40,7 +41,7 @@ ALL = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--fast", action="store_true", help="lint and the quick tests alone")
+    parser.add_argument("--fast", action="store_true", help="lint, types and the quick tests alone")
     fast = parser.parse_args().fast
     start = time.perf_counter()
     if not fast:
