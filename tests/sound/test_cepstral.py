@@ -213,3 +213,11 @@ def test_a_checkpoint_holds_the_units_too(tmp_path):
     heard = model.cepstra(noise(seed=5))[None]
     assert torch.equal(again.encode(heard), model.eval().encode(heard))
     assert torch.equal(again.units, model.units)
+
+
+def test_at_its_ends_a_sound_goes_on_as_it_is():
+    """All codes of a sound that does not change hear the same, the first and the last as well."""
+    model = make()
+    same = torch.linspace(5, 9, 5).expand(1, 5 * model.config.frames, -1)
+    z_e = model._encode(model._check(same))
+    torch.testing.assert_close(z_e, z_e[:, :, 2:3].expand_as(z_e))
