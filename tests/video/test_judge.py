@@ -1,5 +1,7 @@
 """The judge of films learns which way a picture moved, and nothing from one frame alone."""
 
+import math
+
 import pytest
 import torch
 
@@ -51,6 +53,34 @@ def test_training_is_the_same_each_time_and_moves_no_generator():
     assert torch.equal(torch.random.get_rng_state(), state)
     for name, value in one.state_dict().items():
         assert torch.equal(value, two.state_dict()[name])
+
+
+def test_another_seed_gives_another_judge():
+    one, two = (train_judge(films(2, 0), 3, steps=1, seed=seed) for seed in (0, 1))
+    assert not torch.equal(one.layers[0].weight, two.layers[0].weight)
+
+
+def test_the_learning_rate_falls_along_half_a_cosine(monkeypatch):
+    rates, step = [], torch.optim.Adam.step
+
+    def noted(optimizer, *arguments):
+        rates.append(optimizer.param_groups[0]["lr"])
+        return step(optimizer, *arguments)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", noted)
+    train_judge(films(2, 0), 3, steps=4, learning_rate=0.01)
+    assert rates == pytest.approx([0.01 * (1 + math.cos(math.pi * t / 4)) / 2 for t in range(4)])
+
+
+def test_frames_are_seen_small_and_from_minus_one_to_one():
+    judge, seen = ActionJudge(3), []
+    judge.layers.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
+    frames = torch.tensor([0, 255, 0], dtype=torch.uint8).view(3, 1, 1, 1).expand(3, 3, 84, 84)
+    judge.name(frames)
+    before, after = seen[0].split(3, 1)
+    assert before.shape == (2, 3, 42, 42)
+    assert torch.equal(before, -after)
+    assert torch.equal(before[:, 0, 0, 0], torch.tensor([-1.0, 1.0]))
 
 
 def test_bad_input_is_named():

@@ -135,7 +135,18 @@ def test_the_seed_decides(num_layers):
     draw = lambda seed: model.sample(codes, 2, actions, seed=seed, progress=False)  # noqa: E731
     assert torch.equal(draw(1), draw(1))
     assert not torch.equal(draw(1), draw(2))
+    # Two frames of the same distribution, the uniform one, are drawn with different numbers.
+    model = new_model("video", VideoConfig(**{**SMALL, "num_layers": num_layers}), seed=0)
     assert not torch.equal(draw(1)[:, 0], draw(1)[:, 1])
+
+
+@pytest.mark.parametrize("num_layers", [2, 0])
+@pytest.mark.parametrize("settings", [{"temperature": 1e-9}, {"top_k": 1}])
+def test_the_coldest_sample_takes_the_most_probable(num_layers, settings):
+    model, codes, actions = make(num_layers=num_layers), clip(2, 3), steps(2, 3)
+    drawn = model.sample(codes, 1, actions, seed=0, progress=False, **settings)[:, 0]
+    logits = model.frame(drawn, condition=model.past(codes, actions)).logits
+    assert torch.equal(logits.argmax(1), drawn)
 
 
 def test_a_sample_is_drawn_in_eval_mode():
@@ -214,6 +225,7 @@ def test_codes_that_look_alike_start_alike(num_layers, dims):
     torch.testing.assert_close(model(clip(), steps()).log_prob, before.log_prob)
     assert torch.equal(model.past.embedding.weight[-1], nothing), "that of no frame stays"
     vectors = model.past.embedding.weight[:-1]
+    assert vectors[:, :dims].square().mean().item() == pytest.approx(1)
     centred = codebook - codebook.mean(0)
     if dims <= 4:  # then nothing of the codebook is lost: distances are as in it, up to a factor
         wanted, found = torch.cdist(centred, centred), torch.cdist(vectors, vectors)

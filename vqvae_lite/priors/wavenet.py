@@ -6,7 +6,6 @@ the decoder of the VQ-VAE's speech model (section 4.3 of the VQ-VAE paper), cond
 and a speaker; over the codes themselves it is the prior that unconditional speech is drawn from.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple, cast
@@ -287,4 +286,4 @@ class WaveNet(nn.Module):
         hop = self.config.hop
         if condition is not None and length % hop:
             raise ValueError(f"the length must be a multiple of the hop, {hop}; got {length}")
-        check_conditions(self.config, label, condition, (batch, math.ceil(length / hop)))
+        check_conditions(self.config, label, condition, (batch, length // hop))
