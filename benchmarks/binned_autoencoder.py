@@ -14,8 +14,8 @@ from vqvae_lite.baselines.autoencoder import Autoencoder, AutoencoderConfig, Aut
 from vqvae_lite.checkpoints import Checkpoint, save_checkpoint
 from vqvae_lite.images import TensorImages, exact_uint8, to_float
 from vqvae_lite.models import load_checkpoint
-from vqvae_lite.recipes.images import Recipe, get_recipe
-from vqvae_lite.recipes.priors import get_prior_recipe
+from vqvae_lite.recipes.profiles import get_recipe
+from vqvae_lite.recipes.recipe import Recipe
 from vqvae_lite.training import ALONE
 
 REFIT_STEPS = 500  # of the decoder on binned latents, in the variant
@@ -68,7 +68,7 @@ def train_binned(run: Path, channels: int, bins: int, images: TensorImages) -> C
         model.fit_bins(of_all(lambda batch: model.latents(to_float(batch)), images.images))
         save_checkpoint(binned, model, step=STEPS, details={"recipe": recipe.to_json()})
     checkpoint = load_checkpoint(binned)
-    recipe = get_prior_recipe(checkpoint.model, "quick", PRIOR["quick"])
+    recipe = get_recipe("prior", "quick", PRIOR["quick"], codes_of=checkpoint.model)
     finish_prior(run / f"prior-{channels}x{bins}", checkpoint, recipe, ALONE)
     return checkpoint
 

@@ -11,7 +11,8 @@ from torch.utils.data import Dataset
 
 from vqvae_lite import evaluate, load_checkpoint
 from vqvae_lite.images import FolderImages
-from vqvae_lite.recipes.images import load_images, recipe_of
+from vqvae_lite.recipes.images import load_images
+from vqvae_lite.recipes.recipe import recipe_of
 
 
 def main() -> tuple[str, dict]:
@@ -24,7 +25,7 @@ def main() -> tuple[str, dict]:
     recipe = recipe_of(checkpoint)
     sets: dict[str, Dataset]
     if options.folder:
-        sets = {"test": FolderImages(options.folder, recipe.size)}
+        sets = {"test": FolderImages(options.folder, recipe.data.size)}
     else:
         sets = {split: load_images(recipe, split) for split in ("validation", "test")}
     figures = {"step": checkpoint.config["step"], "recipe": checkpoint.config["recipe"]}

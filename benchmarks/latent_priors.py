@@ -56,7 +56,8 @@ from vqvae_lite.likelihoods import bits_per_dim, negative_log_likelihood
 from vqvae_lite.maze import load_maze
 from vqvae_lite.metrics import psnr
 from vqvae_lite.models import load_checkpoint, new_model
-from vqvae_lite.recipes.priors import get_prior_recipe, load_prior
+from vqvae_lite.recipes.priors import load_prior
+from vqvae_lite.recipes.profiles import get_recipe
 
 SHRINKAGE = (0.0, 0.03, 0.1, 0.3, 1.0)  # of the fitted Gaussian; 1: no two latents correlated
 SAMPLES = 560  # as many as there are test frames
@@ -234,7 +235,7 @@ def main() -> tuple[str, dict]:
     }
 
     training = autoencoder_recipe(*BINNED[0]).training
-    prior_training = get_prior_recipe(vqvae.model, "quick", PRIOR["quick"]).training
+    prior_training = get_recipe("prior", "quick", PRIOR["quick"], codes_of=vqvae.model).training
     trainings = {"VQ-VAE": (vqvae.model, training, images), "VAE": (vae.model, training, images)}
     trainings["autoencoder"] = autoencoder, training, images
     for name, model, prior in (

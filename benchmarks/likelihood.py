@@ -24,8 +24,10 @@ from vqvae_lite.encoding import encode_images
 from vqvae_lite.images import FolderImages
 from vqvae_lite.models import load_checkpoint
 from vqvae_lite.priors.nats import CodeFrequencies
-from vqvae_lite.recipes.images import Recipe, get_recipe, load_images, training_images
-from vqvae_lite.recipes.priors import get_prior_recipe, load_prior
+from vqvae_lite.recipes.images import load_images, training_images
+from vqvae_lite.recipes.priors import load_prior
+from vqvae_lite.recipes.profiles import get_recipe
+from vqvae_lite.recipes.recipe import Recipe
 
 # By profile: what all models share, then what each adds. The paper's latents are 8 x 8 x 10.
 SHARED = {
@@ -108,10 +110,11 @@ def main() -> tuple[str, dict] | None:
                 train_model(recipe, run / kind, place, options.last_steps)
         if options.only in (None, "prior"):
             vqvae = load_checkpoint(run / "vqvae")
-            recipe = get_prior_recipe(
-                vqvae.model,
+            recipe = get_recipe(
+                "prior",
                 options.profile,
                 [*PRIOR[options.profile], *own_settings("prior", options.settings)],
+                codes_of=vqvae.model,
             )
             finish_prior(run / "prior", vqvae, recipe, place)
         if options.only:
@@ -142,7 +145,7 @@ def measure(run: Path, recipes: dict[str, Recipe], options: Namespace, place: Pl
     """Every model on the whole test set; what was measured before a stop is not measured again."""
     recipe = recipes["vqvae"]
     if options.test:
-        images = FolderImages(options.test, recipe.size)
+        images = FolderImages(options.test, recipe.data.size)
     else:
         images = load_images(recipe, "test")
     figures = {

@@ -13,8 +13,9 @@ from vqvae_lite.encoding import encode_images
 from vqvae_lite.likelihoods import bits_per_dim
 from vqvae_lite.models import load_checkpoint
 from vqvae_lite.priors.nats import CodeFrequencies, nats_per_code
-from vqvae_lite.recipes.images import load_images, recipe_of, training_images
+from vqvae_lite.recipes.images import load_images, training_images
 from vqvae_lite.recipes.priors import load_prior
+from vqvae_lite.recipes.recipe import recipe_of
 
 
 def main() -> tuple[str, dict]:

@@ -19,7 +19,8 @@ from vqvae_lite.baselines.bits import evaluate_bits
 from vqvae_lite.encoding import encode_images
 from vqvae_lite.models import new_model
 from vqvae_lite.priors.nats import CodeFrequencies
-from vqvae_lite.recipes.images import get_recipe, load_images
+from vqvae_lite.recipes.images import load_images
+from vqvae_lite.recipes.profiles import get_recipe
 
 STEPS, LAST_STEPS = 2000, 500  # the last ones at a tenth of the step size
 SHARED = ["size=32", "width=32", "likelihood=logistic", "batch_size=32", f"steps={STEPS}"]

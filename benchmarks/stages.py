@@ -11,7 +11,8 @@ from torch.utils.data import Dataset
 from vqvae_lite.checkpoints import Checkpoint, last_checkpoint
 from vqvae_lite.distributed import Place
 from vqvae_lite.models import load_checkpoint, new_model
-from vqvae_lite.recipes.priors import PriorRecipe, train_prior
+from vqvae_lite.recipes.recipe import Recipe
+from vqvae_lite.recipes.run import train_by
 from vqvae_lite.training import TrainingConfig, train
 
 
@@ -63,8 +64,8 @@ def train_stages(
         train(model, data(), stage, run=run, details=details(stage), resume=resume, **options)
 
 
-def finish_prior(run: Path, vqvae: Checkpoint, recipe: PriorRecipe, place: Place) -> None:
+def finish_prior(run: Path, vqvae: Checkpoint, recipe: Recipe, place: Place) -> None:
     """Trains a prior to the recipe's last step, from the run's last checkpoint if it has one."""
     resume = last_of(run)
     if not resume or resume.config["step"] < recipe.training.steps:
-        train_prior(run, vqvae, recipe, place, resume)
+        train_by(recipe, run, place, coder=vqvae, resume=resume)

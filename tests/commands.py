@@ -1,5 +1,9 @@
 """What the tests of commands share: small models, folders of noise, and how a command ends."""
 
+import json
+import shutil
+from pathlib import Path
+
 import numpy as np
 import torch
 from PIL import Image
@@ -36,6 +40,19 @@ def make_sounds(folder, seconds):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         wave = torch.rand(int(length * 8000), generator=generator) - 0.5
         write_sound(folder / name, wave, 8000)
+    return folder
+
+
+def make_mazes(folder):
+    """A set of mazes as `make data FRAMES=...` makes it, of three of the book's, one a split."""
+    shipped = Path(__file__).resolve().parents[1] / "data" / "maze"
+    folder.mkdir()
+    for number in (5, 6, 7):
+        shutil.copy(shipped / f"maze_{number:03}.avif", folder)
+    shutil.copy(shipped / "walks.npz", folder)
+    summary = json.loads((shipped / "maze.json").read_text())
+    summary["splits"] = {"train": [5], "validation": [6], "test": [7]}
+    (folder / "maze.json").write_text(json.dumps(summary))
     return folder
 
 

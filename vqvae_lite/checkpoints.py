@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -34,13 +34,13 @@ class Checkpoint(NamedTuple):
 
     Attributes:
         path: the folder.
-        model: in eval mode, on the CPU.
+        model: in eval mode, on the CPU; of which class its `kind` says.
         config: the whole of `config.json`; "step" and, after training, "recipe" are in it.
         optimizer: the optimizer's state by name, empty where none was stored.
     """
 
     path: Path
-    model: nn.Module
+    model: Any
     config: dict
     optimizer: dict[str, Tensor]
 

@@ -76,6 +76,11 @@ def load_maze(split: str, root: str | Path | None = None) -> Maze:
     )
 
 
+def holds_mazes(folder: str | Path) -> bool:
+    """Whether a folder is a set of mazes, not one of somebody's own images or clips."""
+    return (Path(folder).expanduser() / _SUMMARY).is_file()
+
+
 def _decode(path: Path) -> np.ndarray:
     try:
         return read_frames(path)

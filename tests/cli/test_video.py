@@ -13,7 +13,8 @@ from vqvae_lite.images import to_float, to_uint8
 from vqvae_lite.metrics import psnr
 from vqvae_lite.model import ModelConfig
 from vqvae_lite.models import load_checkpoint, new_model
-from vqvae_lite.recipes.video import CODES, get_video_recipe
+from vqvae_lite.recipes.profiles import get_recipe
+from vqvae_lite.recipes.video import CODES
 from vqvae_lite.video.clips import read_clip
 from vqvae_lite.video.coding import VideoCodes
 from vqvae_lite.video.evaluation import (
@@ -88,9 +89,9 @@ def test_a_model_may_know_nothing_of_the_actions(place, tmp_path, capsys):
     assert checkpoint.model.config.num_actions is None
     assert checkpoint.config["actions"] is None
     error = fails(capsys, *video(place, "done", tmp_path / "no"), "--set", "num_actions=4")
-    assert "num_actions must be the clips' 3 or none, got 4" in error
+    assert "num_actions must be 3 or none to fit what it is to learn, got 4" in error
     error = fails(capsys, *video(place, "done", tmp_path / "no2"), "--set", "num_codes=4")
-    assert "num_codes must be the VQ-VAE's 20" in error
+    assert "num_codes must be 20 to fit" in error
 
 
 def test_what_a_model_saves_is_measured(place, capsys):
@@ -213,7 +214,7 @@ def test_bad_requests_leave_nothing_behind(place, tmp_path, capsys):
     assert "--seconds is for sound" in fails(capsys, *sample, "--seconds", 2)
     assert not (tmp_path / "out").exists()
     error = fails(capsys, "train", "video", "--run", tmp_path / "run")
-    assert "the recipe 'video' needs --codes-of RUN" in error
+    assert "the recipe 'video' needs codes_of (--codes-of on the command line)" in error
     missing = ["train", "video", "--codes-of", place / "vqvae", "--run", tmp_path / "run"]
     assert "there is none at" in fails(capsys, *missing, "--folder", tmp_path / "no")
     assert "no clip has a window of 30 frames" in fails(
@@ -230,11 +231,15 @@ def test_a_file_of_codes_says_what_it_holds(place, capsys):
 
 def test_profiles(tmp_path, capsys):
     model = new_model("vqvae", ModelConfig(width=4, num_codes=20, code_dim=4), 0)
-    quick, paper = (get_video_recipe(model, name, 3) for name in ("quick", "paper"))
+    quick, paper = (
+        get_recipe("video", profile, codes_of=model, num_actions=3)
+        for profile in ("quick", "paper")
+    )
     assert paper.training.steps > quick.training.steps
     assert paper.model.history == 6
-    with pytest.raises(ValueError, match="profile must be one of"):
-        get_video_recipe(model, "slow", 3)
+    for setting in ("window=1", "window=none"):
+        with pytest.raises(ValueError, match="window must be at least 2"):
+            get_recipe("video", "quick", [setting], codes_of=model)
     save_checkpoint(tmp_path / "bare", model, step=1)
     arguments = ["train", "video", "--codes-of", tmp_path / "bare", "--run", tmp_path / "run"]
     assert "was saved without a recipe" in fails(capsys, *arguments)

@@ -8,32 +8,19 @@ import pytest
 import torch
 from PIL import Image
 
+from commands import SHORT, fails, run_cli, settings
 from vqvae_lite import VQVAE, GatedPixelCNN, ModelConfig, save_checkpoint
 from vqvae_lite.checkpoints import last_checkpoint
-from vqvae_lite.cli.main import main
 from vqvae_lite.encoding import encode_images
 from vqvae_lite.images import FolderImages
 from vqvae_lite.models import load_checkpoint
-from vqvae_lite.recipes.priors import get_prior_recipe, load_prior
+from vqvae_lite.modules import fingerprint
+from vqvae_lite.recipes.priors import load_prior
+from vqvae_lite.recipes.profiles import get_recipe
+from vqvae_lite.recipes.recipe import CodeData
 
 IMAGES = ["width=8", "code_dim=4", "num_codes=20", "size=16", "likelihood=logistic"]
-SHORT = ["steps=4", "batch_size=2", "checkpoint_every=2"]
 PRIOR = ["width=4", "num_layers=2"]
-
-
-def settings(*names):
-    return [part for name in names for part in ("--set", name)]
-
-
-def run_cli(*arguments):
-    return main([str(argument) for argument in arguments])
-
-
-def fails(capsys, *arguments):
-    assert run_cli(*arguments) == 1
-    error = capsys.readouterr().err.rstrip("\n").rpartition("\n")[2]
-    assert error.startswith("vqvae-lite: "), "one line, no traceback"
-    return error
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +58,7 @@ def test_a_prior_is_trained_and_resumed(place, tmp_path, capsys):
     assert "cannot go on as" in fails(capsys, *prior, *wider, "--resume")
     other = ["train", "prior", "--codes-of", place / "other", "--run", tmp_path / "run"]
     error = fails(capsys, *other, *settings(*PRIOR, "steps=6"), "--resume")
-    assert "was trained on the codes of model" in error
+    assert "was trained with codes_of" in error
 
 
 def test_what_a_prior_saves_is_measured(place, capsys):
@@ -123,10 +110,10 @@ def test_samples_are_decoded_and_come_again(place, tmp_path, capsys):
 
 def test_errors_of_the_training(place, tmp_path, capsys):
     folder = ["train", "prior", "--codes-of", tmp_path, "--folder", tmp_path, "--run", tmp_path]
-    assert "takes no folder" in fails(capsys, *folder)
-    assert "needs --codes-of" in fails(capsys, "train", "prior", "--run", tmp_path)
+    assert "'prior' takes no folder" in fails(capsys, *folder)
+    assert "'prior' needs codes_of" in fails(capsys, "train", "prior", "--run", tmp_path)
     error = fails(capsys, "train", "maze", "--codes-of", place / "vqvae", "--run", tmp_path)
-    assert "takes no --codes-of" in error
+    assert "'maze' takes no codes_of (--codes-of on the command line)" in error
     save_checkpoint(tmp_path / "bare", VQVAE(ModelConfig(width=4)), step=1)
     prior = ["train", "prior", "--codes-of", tmp_path / "bare", "--run", tmp_path / "run"]
     assert "was saved without a recipe" in fails(capsys, *prior)
@@ -136,13 +123,20 @@ def test_errors_of_the_training(place, tmp_path, capsys):
 def test_recipes_of_priors():
     vqvae = VQVAE(ModelConfig(width=4, num_codes=30, num_codebooks=3, code_dim=2))
     for profile in ("quick", "paper"):
-        recipe = get_prior_recipe(vqvae, profile, ["steps=7", "kernel_size=5", "num_classes=4"])
+        recipe = get_recipe("prior", profile, ["steps=7", "kernel_size=5"], codes_of=vqvae)
+        assert (recipe.kind, recipe.data) == ("pixelcnn", CodeData(codes_of=fingerprint(vqvae)))
         assert (recipe.model.num_codes, recipe.model.num_codebooks) == (30, 3)
         assert (recipe.training.steps, recipe.model.kernel_size) == (7, 5)
-        assert recipe.model.num_classes == 4
-    with pytest.raises(ValueError, match="num_codes must be the VQ-VAE's 30"):
-        get_prior_recipe(vqvae, "quick", ["num_codes=31"])
-    with pytest.raises(ValueError, match="unknown setting 'size=3'"):
-        get_prior_recipe(vqvae, "quick", ["size=3"])
+    for setting, message in [
+        ("num_codes=31", "num_codes must be 30"),
+        ("num_codebooks=1", "num_codebooks must be 3"),
+        ("num_classes=4", "num_classes must be none"),
+        ("condition_channels=2", "condition_channels must be none"),
+        ("window=3", "window must be none"),
+        ("size=3", "unknown setting 'size=3'"),
+        ("codes_of=x", "unknown setting 'codes_of=x'"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            get_recipe("prior", "quick", [setting], codes_of=vqvae)
     with pytest.raises(ValueError, match="profile must be one of"):
-        get_prior_recipe(vqvae, "slow")
+        get_recipe("prior", "slow", codes_of=vqvae)

@@ -11,7 +11,8 @@ from vqvae_lite.checkpoints import save_checkpoint
 from vqvae_lite.models import load_checkpoint
 from vqvae_lite.priors.wavenet import WaveNet
 from vqvae_lite.recipes.priors import load_prior
-from vqvae_lite.recipes.soundpriors import get_sound_prior_recipe
+from vqvae_lite.recipes.profiles import get_recipe
+from vqvae_lite.recipes.recipe import recipe_of
 from vqvae_lite.sound.coding import code_windows, encode_wave
 from vqvae_lite.sound.files import read_folder, read_sound
 from vqvae_lite.sound.model import SoundConfig, SoundVQVAE
@@ -37,7 +38,8 @@ def test_a_prior_is_trained_and_resumed(place, tmp_path, capsys):
     checkpoint = load_checkpoint(place / "prior")
     assert isinstance(checkpoint.model, WaveNet)
     assert (checkpoint.model.config.num_codes, checkpoint.model.config.num_classes) == (20, None)
-    assert checkpoint.config["window"] == 8
+    recipe = recipe_of(checkpoint)
+    assert (recipe.name, recipe.kind, recipe.data.window) == ("prior", "wavenet", 8)
     prior = ["train", "prior", "--codes-of", place / "sound", "--run", tmp_path / "run"]
     assert run_cli(*prior, *settings(*PRIOR, *SHORT, "steps=2")) == 0
     assert "add --resume" in fails(capsys, *prior, *settings(*PRIOR, *SHORT))
@@ -49,7 +51,7 @@ def test_a_prior_is_trained_and_resumed(place, tmp_path, capsys):
     assert "cannot go on as" in error
     other = ["train", "prior", "--codes-of", place / "other", "--run", tmp_path / "run"]
     error = fails(capsys, *other, *settings(*PRIOR, "steps=6"), "--resume")
-    assert "was trained on the codes of model" in error
+    assert "was trained with codes_of" in error
     save_checkpoint(tmp_path / "bare", load_checkpoint(place / "sound").model, step=1)
     bare = ["train", "prior", "--codes-of", tmp_path / "bare", "--run", tmp_path / "no"]
     assert "was saved without a recipe" in fails(capsys, *bare)
@@ -146,18 +148,22 @@ def test_recipes_of_priors():
         SoundConfig(num_speakers=3, strides=(4,), width=4, num_codes=30, decoder_width=4)
     )
     for profile in ("quick", "paper"):
-        recipe = get_sound_prior_recipe(vqvae, profile, ["steps=7", "window=9", "num_classes=3"])
+        settings = ["steps=7", "window=9", "num_classes=3"]
+        recipe = get_recipe("prior", profile, settings, codes_of=vqvae)
         assert (recipe.model.num_codes, recipe.model.num_classes) == (30, 3)
-        assert (recipe.training.steps, recipe.window) == (7, 9)
-        assert recipe.model.receptive_field < get_sound_prior_recipe(vqvae, profile).window
+        assert (recipe.training.steps, recipe.data.window) == (7, 9)
+        whole = get_recipe("prior", profile, codes_of=vqvae)
+        assert whole.model.receptive_field < whole.data.window
     for setting, message in [
         ("num_codes=31", "num_codes must be 30"),
         ("num_classes=2", "num_classes must be none or 3"),
         ("condition_channels=2", "condition_channels must be none"),
+        ("hop=2", "hop must be 1"),
         ("window=0", "window must be at least 1"),
+        ("window=none", "window must be at least 1, got None"),
         ("size=3", "unknown setting"),
     ]:
         with pytest.raises(ValueError, match=message):
-            get_sound_prior_recipe(vqvae, "quick", [setting])
-    with pytest.raises(ValueError, match="profile must be one of"):
-        get_sound_prior_recipe(vqvae, "slow")
+            get_recipe("prior", "quick", [setting], codes_of=vqvae)
+    with pytest.raises(ValueError, match="is for the codes of a vqvae, got a soundvqvae"):
+        get_recipe("video", "quick", codes_of=vqvae)

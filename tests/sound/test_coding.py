@@ -1,6 +1,5 @@
-"""Recipes of sound, utterances to codes and back, and what a file of their codes holds."""
+"""Utterances to codes and back, and what a file of their codes holds."""
 
-import json
 import math
 
 import pytest
@@ -8,10 +7,8 @@ import torch
 
 from vqvae_lite.codefile import read_codes, write_codes
 from vqvae_lite.models import new_model
-from vqvae_lite.recipes.sound import SoundRecipe, get_sound_recipe, load_utterances
 from vqvae_lite.sound.coding import SoundCodes, decode_waves, encode_wave, whole_hops
 from vqvae_lite.sound.model import SoundConfig
-from vqvae_lite.sound.speech import SPEAKERS, load_speech
 
 SMALL = SoundConfig(
     num_speakers=2, strides=(4, 2), width=8, num_residual=1, num_codes=8, code_dim=4,
@@ -96,53 +93,3 @@ def test_a_file_of_codes_gives_back_what_it_was_given(tmp_path):
 def test_what_does_not_fit_the_codes_of_sound(change, error, message):
     with pytest.raises(error, match=message):
         sound_codes(**change)
-
-
-def test_recipes_have_both_profiles_and_the_papers_encoder():
-    paper = get_sound_recipe("speech", "paper")
-    assert paper.model.strides == (2,) * 6
-    assert (paper.model.num_codes, paper.rate, paper.model.num_speakers) == (512, 16000, 8)
-    assert paper.speakers == SPEAKERS
-    quick = get_sound_recipe("speech", "quick")
-    # As many codes a second as the paper.
-    assert quick.rate / quick.model.hop == paper.rate / paper.model.hop == 250
-    assert quick.model.num_speakers == len(quick.speakers)
-    for profile in ("quick", "paper"):
-        recipe = get_sound_recipe("sound", profile, folder="said", settings=["speakers=b,a"])
-        assert (recipe.folder, recipe.speakers) == ("said", ("b", "a"))
-        assert recipe.model.num_speakers == 2
-        assert SoundRecipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
-        assert get_sound_recipe("sound", profile, folder="said").speakers == ()
-
-
-def test_settings_of_sound():
-    recipe = get_sound_recipe(
-        "speech", "quick", settings=["strides=2,4", "window=80", "rate=4000", "decay=none"]
-    )
-    assert (recipe.model.strides, recipe.window, recipe.rate) == ((2, 4), 80, 4000)
-    assert recipe.model.decay is None
-    for setting, message in [
-        ("strides=2,x", "setting 'strides' expects int values, commas between them, got '2,x'"),
-        ("strides=2,0", "strides must be at least 1"),
-        ("window=100", "window must be a multiple of 32, got 100"),
-        ("rate=0", "rate must be at least 1"),
-        ("num_speakers=3", "it follows from the data"),
-        ("speakers=kal,kal", "each be named once"),
-        ("name=x", "unknown setting 'name=x'"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            get_sound_recipe("speech", "quick", settings=[setting])
-    with pytest.raises(ValueError, match="unknown recipe 'maze'"):
-        get_sound_recipe("maze", "quick")
-    with pytest.raises(ValueError, match="'speech' takes no folder"):
-        get_sound_recipe("speech", "quick", folder="said")
-
-
-@pytest.mark.slow
-def test_the_speech_of_a_recipe_has_its_rate_and_its_speakers():
-    recipe = get_sound_recipe("speech", "quick", settings=["speakers=slt", "rate=8000"])
-    halved = load_utterances(recipe, "validation")
-    full = load_speech("validation", ["slt"])
-    assert [said[:2] + said[3:] for said in halved] == [said[:2] + said[3:] for said in full]
-    for low, high in zip(halved, full, strict=True):
-        assert abs(len(low.wave) - len(high.wave) / 2) <= 1

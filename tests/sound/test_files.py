@@ -9,6 +9,7 @@ import torch
 
 from vqvae_lite.sound.files import (
     Phone,
+    find_speakers,
     read_folder,
     read_labels,
     read_sound,
@@ -227,6 +228,7 @@ def test_a_folder_for_each_speaker(tmp_path):
     put(tmp_path / "adam" / "._two.wav")
     (tmp_path / "adam" / "notes.pdf").write_bytes(b"")
     utterances = read_folder(tmp_path)
+    assert find_speakers(tmp_path) == ("adam", "eve")
     assert told(utterances) == [
         ("adam", "monday/two", ""), ("eve", "one", "Hé lo."), ("eve", "two", "")]  # fmt: skip
     for utterance in utterances:
@@ -257,6 +259,7 @@ def test_vctk_as_it_is(tmp_path, inner):
     ]
     assert all(abs(pitch_of(u.wave) - 440) < 1 for u in utterances)  # of the first microphone
     assert all(u.wave.shape == (8000,) for u in utterances)
+    assert find_speakers(root) == ("p225", "p226", "s5")
 
 
 def test_vctk_of_the_older_release(tmp_path):
@@ -272,6 +275,7 @@ def test_subsets_of_librispeech_are_one_list_by_speaker(tmp_path):
         put(folder / f"{speaker}-1-0000.flac")
         (folder / f"{speaker}-1.trans.txt").write_text(f"{speaker}-1-0000 WORDS\n")
     assert [u.speaker for u in read_folder(tmp_path)] == ["7", "84", "85"]
+    assert find_speakers(tmp_path) == ("7", "84", "85")
 
 
 @pytest.mark.parametrize("subset", ["", "dev-clean"])

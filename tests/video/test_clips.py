@@ -63,7 +63,7 @@ def test_clips_of_a_folder_come_in_order(tmp_path):
     assert isinstance(open_clips(folder, "train", 16), FolderClips)
     (folder / "maze.json").write_text("{}")
     with pytest.raises(ValueError, match=r"is not what make_maze\.py wrote"):
-        open_clips(folder, "train", 16)
+        list(open_clips(folder, "train", 16))
 
 
 def test_a_film_in_a_file_is_a_clip(tmp_path):

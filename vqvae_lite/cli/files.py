@@ -1,9 +1,11 @@
-"""Where commands write: a run to go on with, and files that are not there yet."""
+"""What commands share: what they may read, and where they write."""
 
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
 from vqvae_lite.checkpoints import Checkpoint, last_checkpoint
+from vqvae_lite.model import VQVAE
 from vqvae_lite.models import load_checkpoint
 
 
@@ -38,3 +40,16 @@ def new_files(folder: str | Path, names: Sequence[str], suffix: str) -> list[Pat
         twice = next(target for target in targets if targets.count(target) > 1)
         raise ValueError(f"two would be written to {twice}: their names must differ")
     return targets
+
+
+def check_no_split(options: Namespace) -> None:
+    """Raises ValueError where a split was asked of a folder that has none."""
+    if options.split is not None:
+        raise ValueError(f"--split is of a recipe's data or of mazes: {options.folder} has none")
+
+
+def check_vqvae(checkpoint: Checkpoint) -> None:
+    """Raises ValueError unless a checkpoint holds a VQ-VAE."""
+    if not isinstance(checkpoint.model, VQVAE):
+        kind = type(checkpoint.model).__name__
+        raise ValueError(f"{checkpoint.path} holds a {kind}: only a VQ-VAE has codes of images")

@@ -4,7 +4,6 @@ import json
 import math
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,28 +11,18 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from vqvae_lite.checkpoints import Checkpoint, last_checkpoint
+from vqvae_lite.checkpoints import Checkpoint
 from vqvae_lite.checks import check_positive_int
-from vqvae_lite.cli.files import new_files, to_resume
+from vqvae_lite.cli.files import check_no_split, new_files
 from vqvae_lite.codefile import codes_target, read_codes, write_codes
 from vqvae_lite.distributed import processes
 from vqvae_lite.folders import visible_files
-from vqvae_lite.models import new_model
 from vqvae_lite.modules import fingerprint
 from vqvae_lite.priors.nats import nats_per_code
 from vqvae_lite.recipes.priors import load_prior
-from vqvae_lite.recipes.sound import (
-    SoundRecipe,
-    for_the_speakers_of,
-    get_sound_recipe,
-    load_utterances,
-    rate_of,
-    sound_recipe_of,
-    speakers_of,
-)
-from vqvae_lite.recipes.soundpriors import get_sound_prior_recipe, train_sound_prior
+from vqvae_lite.recipes.recipe import recipe_of
+from vqvae_lite.recipes.sound import load_utterances, rate_of, speakers_of
 from vqvae_lite.sound.coding import SoundCodes, decode_waves, encode_wave
-from vqvae_lite.sound.disguise import crop_and_disguise
 from vqvae_lite.sound.evaluation import evaluate_sound
 from vqvae_lite.sound.files import (
     SOUND_SUFFIXES,
@@ -43,8 +32,6 @@ from vqvae_lite.sound.files import (
     write_sound,
 )
 from vqvae_lite.sound.model import SoundVQVAE
-from vqvae_lite.sound.windows import SoundWindows, crop
-from vqvae_lite.training import train
 
 
 class SoundFile(NamedTuple):
@@ -58,74 +45,25 @@ class SoundFile(NamedTuple):
     path: Path
 
 
-def run_train(options: Namespace) -> None:
-    """Trains a model of sound by a recipe, or goes on with it."""
-    recipe = get_sound_recipe(
-        options.recipe, options.profile, folder=options.folder, settings=options.settings
-    )
-    resume = to_resume(options.run, options.resume)
-    utterances = load_utterances(recipe)
-    recipe = for_the_speakers_of(recipe, utterances)
-    if resume is not None:
-        _check_same(resume, recipe)
-    windows = SoundWindows(utterances, recipe.speakers, recipe.window)
-    model = resume.model if resume else new_model("soundvqvae", recipe.model, recipe.training.seed)
-    with processes(options.device) as place:
-        if place.rank == 0:
-            seconds = sum(len(utterance.wave) for utterance in utterances) / recipe.rate
-            print(
-                f"soundvqvae on {recipe.name} ({recipe.profile}): {seconds / 60:.1f} minutes of "
-                f"{', '.join(recipe.speakers)}; {recipe.training.steps} steps of "
-                f"{recipe.training.batch_size} windows of {recipe.window / recipe.rate:.3g} s on "
-                f"{place.device}" + (f" and {place.world - 1} more" if place.world > 1 else "")
-            )
-        train(
-            model,
-            windows,
-            recipe.training,
-            place=place,
-            run=options.run,
-            details={"recipe": recipe.to_json(), "speakers": list(recipe.speakers)},
-            resume=resume,
-            prepare=(
-                partial(crop_and_disguise, rate=recipe.rate, share=recipe.disguise)
-                if recipe.disguise
-                else crop
-            ),
-        )
-        if place.rank == 0:
-            print(f"the last checkpoint is {last_checkpoint(options.run)}")
-
-
-def run_train_prior(options: Namespace, vqvae: Checkpoint) -> None:
-    """Trains a WaveNet over the codes of a model of sound, or goes on with it."""
-    recipe = get_sound_prior_recipe(vqvae.model, options.profile, options.settings)
-    resume = to_resume(options.run, options.resume)
-    with processes(options.device) as place:
-        train_sound_prior(options.run, vqvae, recipe, place, resume)
-        if place.rank == 0:
-            print(f"the last checkpoint is {last_checkpoint(options.run)}")
-
-
 def run_evaluate(options: Namespace, checkpoint: Checkpoint) -> None:
     """Measures a model, and a prior over its codes, on held-out speech, and prints JSON."""
-    if options.samples != 1:
-        raise ValueError(f"samples must be 1 for a model of sound, got {options.samples}")
-    recipe = sound_recipe_of(checkpoint)
-    if options.folder:
-        utterances = read_folder(options.folder, recipe.rate)
-    elif recipe.folder is not None:
+    recipe = recipe_of(checkpoint)
+    data = recipe.data
+    if options.folder is not None:
+        check_no_split(options)
+        utterances = read_folder(options.folder, data.rate)
+    elif data.folder is not None:
         raise ValueError(
             f"{checkpoint.path} was trained on a folder of sound, which has no held-out part: "
             f"name another with --folder"
         )
     else:
-        utterances = load_utterances(recipe, options.split)
+        utterances = load_utterances(recipe, options.split or "test")
     waves = [utterance.wave for utterance in utterances]
-    speakers = [_index(recipe.speakers, utterance.speaker) for utterance in utterances]
+    speakers = [_index(data.speakers, utterance.speaker) for utterance in utterances]
     with processes(options.device) as place:
         model = checkpoint.model.to(place.device)
-        result = evaluate_sound(model, waves, speakers, recipe.rate, progress=True)._asdict()
+        result = evaluate_sound(model, waves, speakers, data.rate, progress=True)._asdict()
         if options.prior:
             prior = load_prior(options.prior, model).model.to(place.device)
             codes = [encode_wave(model, wave) for wave in waves]
@@ -213,9 +151,10 @@ def run_sample(options: Namespace, checkpoint: Checkpoint) -> None:
     check_positive_int(count=options.count)
     if not 0 < options.seconds < math.inf:
         raise ValueError(f"seconds must be finite and above 0, got {options.seconds}")
-    if options.speaker is None and len(speakers) > 1:
+    first, *others = speakers
+    if options.speaker is None and others:
         raise ValueError(f"--speaker must name the voice, one of {', '.join(speakers)}")
-    voices = [_index(speakers, options.speaker or speakers[0])] * options.count
+    voices = [_index(speakers, options.speaker or first)] * options.count
     length = round(options.seconds * rate)
     names = [f"sample_{index:04}" for index in range(options.count)]
     targets = _targets(options, names, rate)
@@ -259,17 +198,6 @@ def find_sounds(path: str | Path, speakers: Sequence[str]) -> list[SoundFile]:
     if not found:
         raise ValueError(f"no sound ({', '.join(SOUND_SUFFIXES)}) found in {path}")
     return found
-
-
-def _check_same(resume: Checkpoint, recipe: SoundRecipe) -> None:
-    """Raises ValueError unless a checkpoint is of the same recipe, so that it can go on."""
-    stored = sound_recipe_of(resume)
-    for name in ("name", "rate", "window", "speakers", "model"):
-        before, now = getattr(stored, name), getattr(recipe, name)
-        if before != now:
-            raise ValueError(
-                f"{resume.path} was trained with {name} {before}; it cannot go on as {now}"
-            )
 
 
 def _index(speakers: Sequence[str], name: str) -> int:

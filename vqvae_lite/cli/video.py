@@ -5,17 +5,14 @@ import math
 from argparse import Namespace
 
 import torch
-from torch import Tensor
 
-from vqvae_lite.checkpoints import Checkpoint, last_checkpoint
+from vqvae_lite.checkpoints import Checkpoint
 from vqvae_lite.checks import check_positive_int
-from vqvae_lite.cli.files import new_files, to_resume
-from vqvae_lite.cli.images import check_vqvae
+from vqvae_lite.cli.files import check_no_split, new_files
 from vqvae_lite.distributed import processes
 from vqvae_lite.encoding import encode_images
 from vqvae_lite.images import TensorImages, to_uint8
-from vqvae_lite.recipes.images import recipe_of
-from vqvae_lite.recipes.video import codes_for_run, get_video_recipe, train_video
+from vqvae_lite.recipes.recipe import recipe_of
 from vqvae_lite.video.clips import (
     Clip,
     MazeClips,
@@ -28,31 +25,12 @@ from vqvae_lite.video.coding import encode_clips
 from vqvae_lite.video.evaluation import nats_per_video_code
 
 
-def run_train(options: Namespace, vqvae: Checkpoint) -> None:
-    """Trains a dynamics model over the codes of a VQ-VAE, or goes on with it."""
-    check_vqvae(vqvae)
-    resume = to_resume(options.run, options.resume)
-    with processes(options.device) as place:
-        codes = codes_for_run(options.run, vqvae, options.folder, place)
-        names = codes.action_names
-        recipe = get_video_recipe(
-            vqvae.model, options.profile, None if names is None else len(names), options.settings
-        )
-        if place.rank == 0:
-            print(
-                f"video ({recipe.profile}): {len(codes.codes)} clips, "
-                f"{sum(map(len, codes.codes))} frames; {recipe.training.steps} steps of "
-                f"{recipe.training.batch_size} windows of {recipe.window} frames on {place.device}"
-            )
-        train_video(options.run, vqvae, codes, recipe, place, resume)
-        if place.rank == 0:
-            print(f"the last checkpoint is {last_checkpoint(options.run)}")
-
-
 def run_evaluate(options: Namespace, vqvae: Checkpoint, prior: Checkpoint) -> None:
     """Measures a dynamics model on held-out clips and prints what it finds as JSON."""
+    clips = open_clips(options.folder, options.split or "test", recipe_of(vqvae).data.size)
+    if not isinstance(clips, MazeClips):
+        check_no_split(options)
     with processes(options.device) as place:
-        clips = open_clips(options.folder, options.split, recipe_of(vqvae).size)
         codes = encode_clips(vqvae.model.to(place.device), clips)
         model = prior.model.to(place.device)
         actions = codes.actions if model.config.num_actions is not None else None
@@ -86,7 +64,7 @@ def run_sample(options: Namespace, vqvae: Checkpoint, prior: Checkpoint) -> None
         model = vqvae.model.to(place.device)
         seen = encode_images(model, TensorImages(clip.frames)).to(place.device)
         actions = None
-        if to_come is not None:
+        if to_come is not None and clip.actions is not None:
             actions = torch.cat([clip.actions, to_come]).expand(options.count, -1).to(place.device)
         imagined = prior.model.to(place.device).sample(
             seen.expand(options.count, -1, -1, -1),
@@ -107,14 +85,16 @@ def run_sample(options: Namespace, vqvae: Checkpoint, prior: Checkpoint) -> None
 
 def _first_frames(options: Namespace, vqvae: Checkpoint, with_actions: bool) -> Clip:
     """The first frames of the clip to go on from, with what was done between them."""
-    size = recipe_of(vqvae).size
+    size = recipe_of(vqvae).data.size
     if options.clip is None:
         clip = next(iter(MazeClips("test", size)))
     else:
         clip = read_clip(options.clip, size)
     if len(clip.frames) < options.seen:
         raise ValueError(f"{clip.name} has {len(clip.frames)} frames, fewer than {options.seen}")
-    if with_actions and clip.actions is None:
+    seen = Clip(clip.name, clip.frames[: options.seen], None)
+    if not with_actions:
+        return seen
+    if clip.actions is None:
         raise ValueError(f"{clip.name} needs a list of actions, since the model heeds them")
-    actions: Tensor | None = clip.actions[: options.seen - 1] if with_actions else None
-    return Clip(clip.name, clip.frames[: options.seen], actions)
+    return seen._replace(actions=clip.actions[: options.seen - 1])

@@ -1,165 +1,88 @@
-"""A prior over the codes of a trained VQ-VAE: its recipe and its training (section 3.3)."""
+"""The codes that a prior learns (sections 3.3 and 4.3), and whose codes those were."""
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor, nn
 
 from vqvae_lite.checkpoints import Checkpoint, CheckpointError
 from vqvae_lite.distributed import Place
 from vqvae_lite.encoding import CodeMaps, encode_images
-from vqvae_lite.model import VQVAE
-from vqvae_lite.models import load_checkpoint, new_model
+from vqvae_lite.models import load_checkpoint
 from vqvae_lite.modules import fingerprint
-from vqvae_lite.priors.pixelcnn import PixelCNNConfig
-from vqvae_lite.recipes.images import recipe_of, training_images
-from vqvae_lite.recipes.recipe import PROFILES, with_setting
-from vqvae_lite.sound.model import SoundVQVAE
-from vqvae_lite.training import TrainingConfig, train
-
-_MODELS = {
-    "quick": PixelCNNConfig(width=64, num_layers=8),
-    "paper": PixelCNNConfig(width=128, num_layers=15, dropout=0.1),
-}
-_TRAINING = {
-    "quick": TrainingConfig(steps=400, batch_size=16, learning_rate=1e-3, checkpoint_every=100),
-    "paper": TrainingConfig(steps=100_000, batch_size=64, learning_rate=3e-4),
-}
+from vqvae_lite.recipes.images import training_images
+from vqvae_lite.recipes.recipe import PRIORS, Recipe, TrainingData, recipe_of
+from vqvae_lite.recipes.sound import load_utterances
+from vqvae_lite.sound.coding import (
+    code_windows,
+    encode_utterances,
+    for_all_speakers,
+    for_each_speaker,
+)
 
 
-@dataclass(frozen=True)
-class PriorRecipe:
-    """All that the training of a prior is made from.
-
-    Attributes:
-        profile: "quick" or "paper".
-        model: see `PixelCNNConfig`; codes and codebooks are the VQ-VAE's.
-        training: see `TrainingConfig`.
-        codes_of: fingerprint of the VQ-VAE.
-    """
-
-    profile: str
-    model: PixelCNNConfig
-    training: TrainingConfig
-    codes_of: str
-
-
-def get_prior_recipe(vqvae: VQVAE, profile: str, settings: Iterable[str] = ()) -> PriorRecipe:
-    """The recipe for a prior over the codes of a model.
+def map_data(recipe: Recipe, coder: Checkpoint, place: Place) -> TrainingData:
+    """The codes of the images that a VQ-VAE was trained on.
 
     Args:
-        vqvae: the trained model.
-        profile: "quick" or "paper".
-        settings: such as "steps=1000" or "width=128": any field of `PixelCNNConfig` or of
-            `TrainingConfig`.
-
-    Raises:
-        ValueError: for an unknown profile or setting, or other codes than the VQ-VAE's.
-    """
-    if profile not in PROFILES:
-        raise ValueError(f"profile must be one of {PROFILES}, got {profile!r}")
-    codes = {
-        "num_codes": vqvae.config.num_codes,
-        "num_codebooks": vqvae.config.num_codebooks,
-    }
-    model = replace(_MODELS[profile], **codes)
-    recipe = PriorRecipe(profile, model, _TRAINING[profile], fingerprint(vqvae))
-    for setting in settings:
-        recipe = with_setting(recipe, setting)
-    for name, value in codes.items():
-        if getattr(recipe.model, name) != value:
-            raise ValueError(f"{name} must be the VQ-VAE's {value}")
-    return recipe
-
-
-def train_prior(
-    run: str | Path,
-    vqvae: Checkpoint,
-    recipe: PriorRecipe,
-    place: Place,
-    resume: Checkpoint | None = None,
-) -> None:
-    """Encodes the images that the VQ-VAE was trained on, once, and trains a prior on the codes.
-
-    Args:
-        run: the folder for the checkpoints.
-        vqvae: with the recipe that it was trained by.
-        recipe: from `get_prior_recipe`.
+        recipe: of the prior.
+        coder: the VQ-VAE, with the recipe that it was trained by.
         place: of this process.
-        resume: the run's last checkpoint, to go on from.
 
     Raises:
-        CheckpointError: the VQ-VAE has no recipe, or the run belongs to another one.
-        ValueError, TrainingError: as `train`.
+        CheckpointError: the VQ-VAE has no recipe.
+        ValueError, FileNotFoundError: as `training_images`.
     """
-    model = start_prior("pixelcnn", recipe, vqvae, resume)
-    images = training_images(recipe_of(vqvae))
-    codes = encode_images(vqvae.model.to(place.device), images, progress=place.rank == 0)
-    train(
-        model,
-        CodeMaps(codes),
-        recipe.training,
-        place=place,
-        run=run,
-        details=prior_details(recipe, map=list(codes.shape[-2:])),
-        resume=resume,
-        prepare=Tensor.long,
+    images = training_images(recipe_of(coder))
+    codes = encode_images(coder.model.to(place.device), images, progress=place.rank == 0)
+    shape = list(codes.shape[-2:])
+    text = f"{len(codes)} maps of {shape[0]}x{shape[1]} codes"
+    return TrainingData(CodeMaps(codes), Tensor.long, text, {"map": shape})
+
+
+def row_data(recipe: Recipe, coder: Checkpoint, place: Place) -> TrainingData:
+    """The codes of the sound that a VQ-VAE was trained on.
+
+    Args:
+        recipe: of the prior; with `num_classes` in its model it learns each speaker by itself.
+        coder: the VQ-VAE, with the recipe that it was trained by.
+        place: of this process.
+
+    Raises:
+        CheckpointError: the VQ-VAE has no recipe.
+        ValueError, FileNotFoundError: as `load_utterances` and `code_windows`.
+    """
+    source = recipe_of(coder)
+    utterances = load_utterances(source)
+    codes = encode_utterances(coder.model.to(place.device), utterances, place.rank == 0)
+    window = recipe.data.window
+    return TrainingData(
+        code_windows(utterances, codes, source.data.speakers, window),
+        for_each_speaker if recipe.model.num_classes else for_all_speakers,
+        f"{sum(map(len, codes))} codes in windows of {window}",
+        {},
     )
 
 
-def start_prior(kind: str, recipe: Any, vqvae: Checkpoint, resume: Checkpoint | None) -> nn.Module:
-    """The prior to train: that of the checkpoint to go on from, or a new one.
-
-    Args:
-        kind: a name of `models.MODELS`.
-        recipe: with `model`, the settings, and `training`.
-        vqvae: whose codes it is for.
-        resume: the run's last checkpoint, or None.
-
-    Raises:
-        CheckpointError: the run is a prior over another model's codes.
-        ValueError: it has other settings than the recipe.
-    """
-    if resume is None:
-        return new_model(kind, recipe.model, recipe.training.seed)
-    check_codes_of(resume, vqvae.model)
-    if resume.model.config != recipe.model:
-        raise ValueError(
-            f"{resume.path} has {resume.model.config}; it cannot go on as {recipe.model}"
-        )
-    return resume.model
-
-
-def prior_details(recipe: Any, **more: Any) -> dict[str, Any]:
-    """What the checkpoints of a prior say beside its settings; a recipe as for `start_prior`."""
-    return {
-        "codes_of": recipe.codes_of,
-        "profile": recipe.profile,
-        "training": asdict(recipe.training),
-        **more,
-    }
-
-
-def load_prior(path: str | Path, vqvae: VQVAE | SoundVQVAE) -> Checkpoint:
+def load_prior(path: str | Path, coder: nn.Module) -> Checkpoint:
     """A prior's checkpoint, which must be one for this model's codes.
 
     Raises:
         FileNotFoundError, CheckpointError: there is none, or it is no prior of this model.
     """
     checkpoint = load_checkpoint(path)
-    check_codes_of(checkpoint, vqvae)
+    check_codes_of(checkpoint, coder)
     return checkpoint
 
 
-def check_codes_of(prior: Checkpoint, vqvae: VQVAE | SoundVQVAE) -> None:
+def check_codes_of(prior: Checkpoint, coder: nn.Module) -> None:
     """Raises CheckpointError unless a checkpoint is a prior over this model's codes."""
-    if "codes_of" not in prior.config:
+    if prior.model.kind not in PRIORS:
         kind = type(prior.model).__name__
         raise CheckpointError(f"{prior.path} holds a {kind} that is no prior over codes")
-    if prior.config["codes_of"] != fingerprint(vqvae):
+    # A prior that was trained by hand may say this alone.
+    codes_of = prior.config.get("codes_of") or recipe_of(prior).data.codes_of
+    if codes_of != fingerprint(coder):
         raise CheckpointError(
-            f"{prior.path} was trained on the codes of model {prior.config['codes_of']}, "
-            f"not of {fingerprint(vqvae)}"
+            f"{prior.path} was trained on the codes of model {codes_of}, not of "
+            f"{fingerprint(coder)}"
         )

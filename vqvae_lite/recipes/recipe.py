@@ -1,70 +1,224 @@
-"""What all recipes share: profiles, settings by name, and the recipe that a checkpoint stores."""
+"""What a run is made from: which data, which model, how to train; and where it is stored."""
 
-from dataclasses import fields, replace
-from typing import Any, get_args, get_origin
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, NamedTuple, get_args, get_origin
+
+from torch.utils.data import Dataset
 
 from vqvae_lite.checkpoints import Checkpoint, CheckpointError
+from vqvae_lite.checks import check_positive_int
+from vqvae_lite.models import MODELS
+from vqvae_lite.training import TrainingConfig
 
-PROFILES = ("quick", "paper")
+PRIORS = ("pixelcnn", "wavenet", "video")
+_GIVEN = ("folder", "codes_of")  # to `get_recipe`, not as a setting
+# A run may go on with others of these; whatever else is another makes it another run.
+_MAY_CHANGE = ("folder", "disguise")
 
 
-def stored_recipe(checkpoint: Checkpoint, kind: Any, unknown: str) -> Any:
-    """The recipe of a kind, a class with `from_json`, that a checkpoint was trained by.
+@dataclass(frozen=True)
+class ImageData:
+    """Which images.
 
-    Args:
-        checkpoint: of any model.
-        kind: such as `Recipe`.
-        unknown: what is not known without one, for the message.
-
-    Raises:
-        CheckpointError: none is stored in it, or an impossible one.
+    Attributes:
+        size: height and width, in pixels.
+        folder: the reader's own images; for the recipe "maze" another set of mazes than the
+            book's.
     """
-    if "recipe" not in checkpoint.config:
-        raise CheckpointError(
-            f"{checkpoint.path} was saved without a recipe, so {unknown} are not known: "
-            f"pass details={{'recipe': recipe.to_json()}} to save_checkpoint"
-        )
-    try:
-        return kind.from_json(checkpoint.config["recipe"])
-    except (TypeError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{checkpoint.path}: no valid recipe in it: {error}") from error
+
+    size: int
+    folder: str | None = None
+
+    def __post_init__(self):
+        check_positive_int(size=self.size)
 
 
-def with_setting(recipe: Any, setting: str) -> Any:
-    """A recipe with another value for one field of its model, of its training, or of its own.
+@dataclass(frozen=True)
+class SoundData:
+    """Which sound.
+
+    Attributes:
+        rate: samples a second; sound of another rate is resampled.
+        window: samples that the model sees at once; a multiple of its hop.
+        disguise: share of the windows, in [0, 1], that the encoder hears in another voice: see
+            `disguise`.
+        speakers: their names in the order of the model's speakers; () for all of a folder's.
+        folder: the reader's own sound.
+    """
+
+    rate: int
+    window: int
+    disguise: float = 0.0
+    speakers: tuple[str, ...] = ()
+    folder: str | None = None
+
+    def __post_init__(self):
+        check_positive_int(rate=self.rate, window=self.window)
+        if not 0 <= self.disguise <= 1:
+            raise ValueError(f"disguise must be in [0, 1], got {self.disguise}")
+        object.__setattr__(self, "speakers", tuple(self.speakers))  # JSON has lists
+        if len(set(self.speakers)) < len(self.speakers):
+            raise ValueError(f"speakers must each be named once, got {', '.join(self.speakers)}")
+
+
+@dataclass(frozen=True)
+class CodeData:
+    """Whose codes.
+
+    Attributes:
+        codes_of: fingerprint of the VQ-VAE.
+        window: codes of sound, or frames of a clip, that the prior sees at once; None for images,
+            whose maps are seen whole.
+        folder: the reader's own clips, or another set of mazes than the book's.
+    """
+
+    codes_of: str = ""
+    window: int | None = None
+    folder: str | None = None
+
+    def __post_init__(self):
+        if self.window is not None:
+            check_positive_int(window=self.window)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that a run is made from.
+
+    Attributes:
+        name: of the recipe, a name of `names.RECIPES`.
+        profile: "quick" or "paper".
+        kind: of model, a name of `models.MODELS`.
+        model: its settings, such as `ModelConfig`.
+        training: see `TrainingConfig`.
+        data: `ImageData`, `SoundData` or `CodeData`.
+    """
+
+    name: str
+    profile: str
+    kind: str
+    model: Any
+    training: TrainingConfig
+    data: Any
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary that JSON can hold."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> "Recipe":
+        """The inverse of `to_json`.
+
+        Raises:
+            TypeError, ValueError, KeyError: for unknown, missing or impossible settings.
+        """
+        parts = dict(stored)
+        if "data" not in parts:  # the first recipes were flat, and did not always name the model
+            parts.setdefault("kind", "soundvqvae" if "rate" in parts else "vqvae")
+            names = {field.name for field in fields(cls)}
+            parts["data"] = {name: parts.pop(name) for name in set(parts) - names}
+        kind = parts["kind"]
+        data = {"soundvqvae": SoundData, **dict.fromkeys(PRIORS, CodeData)}.get(kind, ImageData)
+        parts["model"] = MODELS[kind][0](**parts["model"])
+        parts["training"] = TrainingConfig(**parts["training"])
+        parts["data"] = data(**parts["data"])
+        return cls(**parts)
+
+
+class TrainingData(NamedTuple):
+    """What a recipe trains on.
+
+    Attributes:
+        dataset: as `training.train` takes it.
+        prepare: what makes a batch of it into what the model takes.
+        text: how much there is, in words.
+        details: for the checkpoints, beside the recipe.
+    """
+
+    dataset: Dataset
+    prepare: Callable[[Any], Any]
+    text: str
+    details: dict[str, Any]
+
+
+def with_setting(recipe: Recipe, setting: str) -> Recipe:
+    """A recipe with another value for one setting of its model, its training or its data.
 
     Args:
-        recipe: a dataclass with `model` and `training`, such as `Recipe`. Of its own fields those
-            can be set that hold a number, such as `size`, or a tuple.
+        recipe: to change.
         setting: NAME=VALUE; a tuple's values stand between commas.
 
     Raises:
-        ValueError: there is no such field, or the value is of another type.
+        ValueError: there is no such setting, or the value is of another type.
     """
     key, equals, text = setting.partition("=")
-    owners = {
+    known = {
         field.name: (owner, field.type)
-        for owner in ("model", "training")
+        for owner in ("model", "training", "data")
         for field in fields(getattr(recipe, owner))
+        if field.name not in _GIVEN
     }
-    own = {
-        field.name: field.type
-        for field in fields(recipe)
-        if field.type in (int, float) or get_origin(field.type) is tuple
-    }
-    if not equals or key not in [*owners, *own]:
+    if not equals or key not in known:
         raise ValueError(
-            f"unknown setting {setting!r}: expected NAME=VALUE with one of "
-            f"{', '.join([*owners, *own])}"
+            f"unknown setting {setting!r}: expected NAME=VALUE with one of {', '.join(known)}"
         )
-    if key in own:
-        return replace(recipe, **{key: _parse(key, text, own[key])})
-    owner, kind = owners[key]
+    owner, kind = known[key]
     part = replace(getattr(recipe, owner), **{key: _parse(key, text, kind)})
     return replace(recipe, **{owner: part})
 
 
-def _parse(key: str, text: str, kind: type) -> object:
+def recipe_of(checkpoint: Checkpoint) -> Recipe:
+    """The recipe that a checkpoint was trained by.
+
+    Raises:
+        CheckpointError: none is stored in it (its model was saved without one), or an impossible.
+    """
+    config = checkpoint.config
+    stored = config.get("recipe", _recipe_of_old_prior(config))
+    if stored is None:
+        raise CheckpointError(
+            f"{checkpoint.path} was saved without a recipe, so its data are not known: pass "
+            f"details={{'recipe': recipe.to_json()}} to save_checkpoint"
+        )
+    try:
+        return Recipe.from_json(stored)
+    except (TypeError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{checkpoint.path}: no valid recipe in it: {error}") from error
+
+
+def check_can_resume(resume: Checkpoint, recipe: Recipe) -> None:
+    """Raises ValueError unless a run can go on by a recipe: begun with the same settings, not done.
+
+    Those of the training may change, and "folder" and "disguise".
+    """
+    before, now = (
+        {"name": one.name, "kind": one.kind, **asdict(one.data), **asdict(model)}
+        for one, model in ((recipe_of(resume), resume.model.config), (recipe, recipe.model))
+    )
+    for name in now:
+        if name not in _MAY_CHANGE and before.get(name) != now[name]:
+            raise ValueError(
+                f"{resume.path} was trained with {name} {before.get(name)}; it cannot go on as "
+                f"{now[name]}"
+            )
+    taken, steps = resume.config["step"], recipe.training.steps
+    if taken >= steps:
+        raise ValueError(f"{resume.path} has taken {taken} of {steps} steps already")
+
+
+def _recipe_of_old_prior(config: dict[str, Any]) -> dict[str, Any] | None:
+    """The recipe out of what the first checkpoints of priors say of it; None if it is none."""
+    if not {"codes_of", "profile", "training"} <= set(config):
+        return None
+    return {
+        "name": "video" if config["kind"] == "video" else "prior",
+        **{name: config[name] for name in ("profile", "kind", "model", "training")},
+        "data": {"codes_of": config["codes_of"], "window": config.get("window")},
+    }
+
+
+def _parse(key: str, text: str, kind: Any) -> object:
     optional = kind in (float | None, str | None, int | None)
     several = get_origin(kind) is tuple
     single = get_args(kind)[0] if optional or several else kind

@@ -170,17 +170,8 @@ def read_folder(
             are one utterance; a speaker is unknown; the table lacks a column, names an unknown
             utterance or a time that is none; a TextGrid lacks the tier. Names the file.
     """
-    path = Path(path).expanduser()
-    if not path.is_dir():
-        raise FileNotFoundError(f"path must be a folder of sound; there is none at {path}")
-    found = _find_vctk(path) or _find_librispeech(path) or _find_any(path)
-    if not found:
-        raise ValueError(
-            f"path must hold sound ({', '.join(SOUND_SUFFIXES)}) in a folder for each speaker; "
-            f"none found in {path}"
-        )
     files: dict[tuple[str, str], tuple[Path, str]] = {}
-    for speaker, name, file, text in found:
+    for speaker, name, file, text in _find(path):
         if (speaker, name) in files:
             raise ValueError(f"{files[speaker, name][0]} and {file} are the same utterance")
         files[speaker, name] = file, text
@@ -259,7 +250,30 @@ def read_textgrid(path: str | Path, tier: str = "phones") -> tuple[Phone, ...]:
     return tuple(Phone(entry.start, entry.end, entry.label) for entry in found.entries)
 
 
+def find_speakers(path: str | Path) -> tuple[str, ...]:
+    """The speakers of a folder as `read_folder` tells them apart, by name; reads no sound.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: no sound is found, or none in a speaker's folder.
+    """
+    return tuple(sorted({speaker for speaker, *_ in _find(path)}))
+
+
 Found = tuple[str, str, Path, str]  # speaker, name, file, text
+
+
+def _find(path: str | Path) -> list[Found]:
+    path = Path(path).expanduser()
+    if not path.is_dir():
+        raise FileNotFoundError(f"path must be a folder of sound; there is none at {path}")
+    found = _find_vctk(path) or _find_librispeech(path) or _find_any(path)
+    if not found:
+        raise ValueError(
+            f"path must hold sound ({', '.join(SOUND_SUFFIXES)}) in a folder for each speaker; "
+            f"none found in {path}"
+        )
+    return found
 
 
 def _find_vctk(path: Path) -> list[Found]:

@@ -6,6 +6,7 @@ whole numbers from 0, one for each step from a frame to the next, spaces or line
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,10 +15,9 @@ from PIL import Image
 from torch import Tensor
 
 from vqvae_lite.images import IMAGE_SUFFIXES, center_crop, read_frames, read_image, shrink
-from vqvae_lite.maze import ACTIONS, SIZE, load_maze
+from vqvae_lite.maze import ACTIONS, SIZE, Maze, holds_mazes, load_maze
 
 FILM_SUFFIXES = (".apng", ".avif", ".gif", ".png", ".webp")
-MAZE = "maze.json"  # the file by which a folder is known as a set of mazes
 
 
 class Clip(NamedTuple):
@@ -35,7 +35,7 @@ class Clip(NamedTuple):
 
 
 class MazeClips:
-    """The walks of a split of the mazes, one after another, each decoded with its split.
+    """The walks of a split of the mazes, one after another; decoded when the first is asked for.
 
     Args:
         split: "train", "validation" or "test".
@@ -46,7 +46,8 @@ class MazeClips:
         actions: their names.
 
     Raises:
-        FileNotFoundError, ValueError: as `load_maze`, and for a size that cannot be had.
+        ValueError: for a size that cannot be had.
+        FileNotFoundError, ValueError: on reading, as `load_maze`.
     """
 
     actions: tuple[str, ...] = ACTIONS
@@ -54,15 +55,18 @@ class MazeClips:
     def __init__(self, split: str, size: int = SIZE, root: str | Path | None = None):
         if not 0 < size <= SIZE:
             raise ValueError(f"size of the mazes' frames must be at most {SIZE}, got {size}")
-        self.size = size
-        self.maze = load_maze(split, root)
-        self.numbers = self.maze.maze.unique().tolist()
+        self.split, self.size, self.root = split, size, root
+
+    @cached_property
+    def maze(self) -> Maze:
+        """The whole split."""
+        return load_maze(self.split, self.root)
 
     def __len__(self) -> int:
-        return len(self.numbers)
+        return len(self.maze.maze.unique())
 
     def __iter__(self) -> Iterator[Clip]:
-        for number in self.numbers:
+        for number in self.maze.maze.unique().tolist():
             chosen = self.maze.maze == number
             frames = self.maze.frames[chosen]
             frames = frames if self.size == SIZE else shrink(frames, self.size)
@@ -124,11 +128,11 @@ def open_clips(folder: str | Path | None, split: str, size: int) -> Clips:
     """The mazes that ship with the book, another set of mazes, or a folder of clips.
 
     Args:
-        folder: None for the first; a set of mazes is known by its file maze.json.
+        folder: None for the first; see `holds_mazes`.
         split: of mazes; a folder of clips has none.
         size: pixels along each side.
     """
-    if folder is None or (Path(folder).expanduser() / MAZE).is_file():
+    if folder is None or holds_mazes(folder):
         return MazeClips(split, size, folder)
     return FolderClips(folder, size)
 

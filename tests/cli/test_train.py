@@ -1,0 +1,257 @@
+"""The command `train`: what it checks first, what it goes on from, and what it is told in vain."""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from commands import (
+    SECONDS,
+    SHORT,
+    TINY_SOUND,
+    fails,
+    make_clips,
+    make_mazes,
+    make_sounds,
+    run_cli,
+    settings,
+)
+from vqvae_lite.checkpoints import last_checkpoint, save_checkpoint
+from vqvae_lite.encoding import encode_images
+from vqvae_lite.images import TensorImages, shrink
+from vqvae_lite.maze import load_maze
+from vqvae_lite.model import VQVAE
+from vqvae_lite.models import load_checkpoint
+from vqvae_lite.recipes.profiles import get_recipe
+from vqvae_lite.recipes.recipe import CodeData, ImageData, recipe_of
+from vqvae_lite.sound.model import SoundVQVAE
+
+TINY = ["width=8", "code_dim=4", "num_codes=20", "size=16"]
+PRIOR = ["width=4", "num_layers=2"]
+ROWS = ["width=4", "skip_width=4", "num_cycles=1", "layers_per_cycle=2", "window=8"]
+VIDEO = ["history=2", "embedding=4", "width=6", "pixelcnn_width=5", "num_layers=2", "window=3"]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Pictures, sounds, clips and mazes, and the runs of two models on pictures and sounds."""
+    root = tmp_path_factory.mktemp("train")
+    generator = np.random.default_rng(0)
+    (root / "pictures").mkdir()
+    for index in range(4):
+        pixels = generator.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(root / "pictures" / f"{index}.png")
+    make_sounds(root / "said", SECONDS)
+    make_clips(root / "clips", {"a": 9, "b": 4})
+    make_mazes(root / "mazes")
+    for name in ("pictures", "said"):
+        assert run_cli(*TRAIN[name](root), "--run", root / f"of-{name}") == 0
+    return root
+
+
+# What is trained, at the end of the first two words; the settings are those of a short run.
+TRAIN = {
+    "pictures": lambda root: [
+        "train", "folder", "--folder", root / "pictures", *settings(*TINY, *SHORT)],
+    "said": lambda root: [
+        "train", "sound", "--folder", root / "said", *settings(*TINY_SOUND, *SHORT)],
+    "maps": lambda root: [
+        "train", "prior", "--codes-of", root / "of-pictures", *settings(*PRIOR, *SHORT)],
+    "rows": lambda root: [
+        "train", "prior", "--codes-of", root / "of-said", *settings(*ROWS, *SHORT)],
+    "clips": lambda root: [
+        "train", "video", "--codes-of", root / "of-pictures", "--folder", root / "clips",
+        *settings(*VIDEO, *SHORT)],
+}  # fmt: skip
+
+
+def as_once_written(path, name):
+    """Writes a checkpoint's JSON as the first versions did: a flat recipe, or none for a prior."""
+    config = json.loads((path / "config.json").read_text())
+    recipe = config.pop("recipe")
+    data = recipe.pop("data")
+    if name in ("pictures", "said"):
+        del recipe["kind"]
+        config["recipe"] = {**recipe, **data}
+    else:
+        config |= {key: recipe[key] for key in ("profile", "training")}
+        config |= {key: data[key] for key in ("codes_of", "window") if data[key] is not None}
+    (path / "config.json").write_text(json.dumps(config))
+
+
+@pytest.mark.parametrize("name", list(TRAIN))
+def test_a_run_from_before_goes_on_to_the_same_numbers(name, place, tmp_path):
+    command = TRAIN[name](place)
+    for run, stops in [("whole", [4]), ("old", [2, 4])]:
+        for stop in stops:
+            resume = ["--resume"] if stop != stops[0] else []
+            arguments = [*command, *settings(f"steps={stop}"), "--run", tmp_path / run, *resume]
+            assert run_cli(*arguments, "--device", "cpu") == 0
+            if stop == 2:
+                as_once_written(last_checkpoint(tmp_path / run), name)
+    whole, old = (load_checkpoint(tmp_path / run) for run in ("whole", "old"))
+    assert recipe_of(whole) == recipe_of(old)
+    for key, value in whole.model.state_dict().items():
+        assert torch.equal(value, old.model.state_dict()[key]), key
+
+
+@pytest.mark.parametrize("name", list(TRAIN))
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ("nonsense=1", "unknown setting 'nonsense=1'"),
+        ("steps=none", "setting 'steps' expects int"),
+        ("num_codes=0", "num_codes must be"),
+    ],
+)
+def test_settings_are_checked_before_data_are_read(
+    name, bad, message, place, tmp_path, capsys, monkeypatch
+):
+    def read(*arguments, **options):
+        raise AssertionError("data are read, though a setting is wrong")
+
+    for function in (
+        "images.FolderImages",
+        "sound.read_folder",
+        "priors.training_images",
+        "priors.load_utterances",
+        "video.encode_clips",
+    ):
+        monkeypatch.setattr(f"vqvae_lite.recipes.{function}", read)
+    run = tmp_path / "run"
+    assert message in fails(capsys, *TRAIN[name](place), "--run", run, "--set", bad)
+    assert not run.exists()
+
+
+def test_mazes_are_not_decoded_before_settings_are_checked(tmp_path, capsys, monkeypatch):
+    def read(*arguments):
+        raise AssertionError("mazes are decoded, though a setting is wrong")
+
+    recipe = get_recipe("maze", "quick", TINY)
+    details = {"recipe": recipe.to_json()}
+    save_checkpoint(tmp_path / "vqvae", VQVAE(recipe.model), step=1, details=details)
+    for user in ("recipes.images", "video.clips"):
+        monkeypatch.setattr(f"vqvae_lite.{user}.load_maze", read)
+    codes_of = ["--codes-of", tmp_path / "vqvae"]
+    for command in (["maze"], ["prior", *codes_of], ["video", *codes_of]):
+        train = ["train", *command, "--run", tmp_path / "run", "--set"]
+        assert "unknown setting 'nonsense=1'" in fails(capsys, *train, "nonsense=1")
+    assert "num_actions must be 3 or none" in fails(capsys, *train, "num_actions=4")
+
+
+@pytest.mark.parametrize("name", ["pictures", "said", "maps", "rows", "clips"])
+def test_a_run_of_another_recipe_is_refused_before_data_are_read(
+    name, place, tmp_path, capsys, monkeypatch
+):
+    run = tmp_path / "run"
+    assert run_cli(*TRAIN[name](place), *settings("steps=2"), "--run", run) == 0
+
+    def read(*arguments, **options):
+        raise AssertionError("data are read, though the run is of another recipe")
+
+    for function in ("image_data", "sound_data", "map_data", "row_data", "clip_data"):
+        monkeypatch.setattr(f"vqvae_lite.recipes.run.{function}", read)
+    again = [*TRAIN[name](place), "--run", run]
+    assert "add --resume" in fails(capsys, *again)
+    error = fails(capsys, *again, "--resume", "--set", "width=9")
+    assert "was trained with width" in error
+    assert error.endswith("it cannot go on as 9")
+    assert "has taken 2 of 2 steps already" in fails(capsys, *again, "--resume", "--set", "steps=2")
+    other = "maps" if name == "pictures" else "pictures"
+    error = fails(capsys, *TRAIN[other](place), "--run", run, "--resume")
+    assert "was trained with name" in error
+
+
+def test_new_voices_in_a_folder_make_it_another_run(place, tmp_path, capsys):
+    said = make_sounds(tmp_path / "said", SECONDS)
+    train = ["train", "sound", "--folder", said, "--run", tmp_path / "run"]
+    assert run_cli(*train, *settings(*TINY_SOUND, *SHORT, "steps=2")) == 0
+    make_sounds(said, {"carl/a.wav": 0.3})
+    error = fails(capsys, *train, *settings(*TINY_SOUND, *SHORT), "--resume")
+    assert "with speakers ('ann', 'bob'); it cannot go on as ('ann', 'bob', 'carl')" in error
+    named = settings("speakers=ann,bob")
+    assert run_cli(*train, *settings(*TINY_SOUND, *SHORT), *named, "--resume") == 0
+
+
+def test_what_a_recipe_is_told_in_vain(place, tmp_path, capsys):
+    run = ["--run", tmp_path / "run"]
+    for command, message in [
+        (["spech"], "unknown recipe 'spech' (did you mean 'speech'?): expected one of maze, "),
+        (["folder"], "'folder' needs folder (--folder"),
+        (["sound"], "'sound' needs folder (--folder"),
+        (["prior"], "'prior' needs codes_of (--codes-of"),
+        (["video"], "'video' needs codes_of (--codes-of"),
+        (["cifar10", "--folder", "x"], "'cifar10' takes no folder (--folder"),
+        (["speech", "--folder", "x"], "'speech' takes no folder"),
+        (["speech", "--model", "vqvae"], "'speech' takes no kind (--model"),
+        (["sound", "--folder", "x", "--model", "vqvae"], "'sound' takes no kind"),
+        (["prior", "--codes-of", "x", "--model", "vae"], "'prior' takes no kind"),
+        (["video", "--codes-of", "x", "--model", "vae"], "'video' takes no kind"),
+        (["prior", "--codes-of", "x", "--folder", "x"], "'prior' takes no folder"),
+        (["maze", "--codes-of", "x"], "'maze' takes no codes_of"),
+        (["sound", "--folder", "x", "--codes-of", "x"], "'sound' takes no codes_of"),
+        (["maze", "--folder", place / "pictures"], "no maze data: looked for"),
+        (["folder", "--folder", tmp_path], "at least one image"),
+        (["video", "--codes-of", place / "of-said"], "only a VQ-VAE has codes of images"),
+    ]:
+        assert message in fails(capsys, "train", *command, *run)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_larger_set_of_mazes(place, tmp_path, capsys):
+    mazes, run = place / "mazes", tmp_path / "run"
+    train = ["train", "maze", "--folder", mazes, "--run", run]
+    assert run_cli(*train, *settings(*TINY, *SHORT), "--device", "cpu") == 0
+    assert "maze (quick), vqvae: 140 images; 4 steps of 2 on cpu" in capsys.readouterr().out
+    checkpoint = load_checkpoint(run)
+    assert recipe_of(checkpoint).data == ImageData(size=16, folder=str(mazes))
+
+    # It is measured on its own test mazes, or on others that are named.
+    results = []
+    for options in ([], ["--folder", mazes, "--split", "test"], ["--split", "validation"]):
+        assert run_cli("evaluate", run, *options) == 0
+        results.append(json.loads(capsys.readouterr().out))
+    assert results[0] == results[1]
+    assert [result["images"] for result in results] == [140] * 3
+    assert results[2] != results[0]
+
+    # What a prior learns are the codes of the same images.
+    prior = ["train", "prior", "--codes-of", run, "--run", tmp_path / "prior"]
+    learned = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vqvae_lite.recipes.run.train", lambda *data, **_: learned.append(data[1]))
+        assert run_cli(*prior, *settings(*PRIOR, *SHORT)) == 0
+    images = TensorImages(shrink(load_maze("train", mazes).frames, 16))
+    assert torch.equal(learned[0].codes, encode_images(checkpoint.model, images))
+
+
+def test_what_a_prior_says_of_itself(place, tmp_path):
+    assert run_cli(*TRAIN["clips"](place), "--run", tmp_path / "run") == 0
+    recipe = recipe_of(load_checkpoint(tmp_path / "run"))
+    vqvae = load_checkpoint(place / "of-pictures").model
+    expected = get_recipe(
+        "video", "quick", [*VIDEO, *SHORT], codes_of=vqvae, folder=place / "clips", num_actions=3
+    )
+    assert recipe == expected
+    assert asdict(recipe.data) == asdict(
+        CodeData(codes_of=expected.data.codes_of, window=3, folder=str(place / "clips"))
+    )
+
+
+def test_sound_is_told_whose_voices_before_it_is_read(place, monkeypatch, tmp_path):
+    """A model of all that speak in a folder is made before its sound is decoded."""
+    made = []
+    make = SoundVQVAE.__init__
+
+    def remember(model, config=None):
+        made.append(config.num_speakers)
+        make(model, config)
+
+    monkeypatch.setattr(SoundVQVAE, "__init__", remember)
+    monkeypatch.setattr("vqvae_lite.recipes.sound.read_folder", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run_cli(*TRAIN["said"](place), "--run", tmp_path / "run")
+    assert made == [2]

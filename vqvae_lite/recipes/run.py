@@ -1,0 +1,77 @@
+"""A recipe carried out: its data, its model and its training."""
+
+from pathlib import Path
+
+from vqvae_lite.checkpoints import Checkpoint
+from vqvae_lite.distributed import Place
+from vqvae_lite.models import new_model
+from vqvae_lite.recipes.images import image_data
+from vqvae_lite.recipes.priors import map_data, row_data
+from vqvae_lite.recipes.recipe import Recipe, TrainingData, check_can_resume
+from vqvae_lite.recipes.sound import for_the_speakers_of_its_folder, sound_data
+from vqvae_lite.recipes.video import clip_data
+from vqvae_lite.training import train
+from vqvae_lite.video.model import VideoPrior
+
+
+def train_by(
+    recipe: Recipe,
+    run: str | Path,
+    place: Place,
+    *,
+    coder: Checkpoint | None = None,
+    resume: Checkpoint | None = None,
+) -> None:
+    """Trains a model by a recipe, or goes on with it; says first what it does.
+
+    Args:
+        recipe: from `get_recipe`.
+        run: the folder for the checkpoints.
+        place: of this process.
+        coder: for a prior, the VQ-VAE whose codes it learns, with the recipe that it was trained
+            by: its data are encoded once.
+        resume: the run's last checkpoint, to go on from.
+
+    Raises:
+        CheckpointError: the VQ-VAE, or what is to go on, was saved without a recipe.
+        ValueError: the run was begun by another recipe; or as what loads the data, and `train`.
+        FileNotFoundError: the data are not there.
+        TrainingError: as `train`.
+    """
+    if recipe.kind == "soundvqvae":
+        recipe = for_the_speakers_of_its_folder(recipe)
+    if resume is not None:
+        check_can_resume(resume, recipe)
+        model = resume.model
+    else:
+        model = new_model(recipe.kind, recipe.model, recipe.training.seed)
+        if coder is not None and isinstance(model, VideoPrior):
+            model.start_from(coder.model.quantizer.codebook.detach().cpu())
+    data = _training_data(recipe, coder, place, run)
+    if place.rank == 0:
+        training = recipe.training
+        others = f" and {place.world - 1} more" if place.world > 1 else ""
+        print(
+            f"{recipe.name} ({recipe.profile}), {recipe.kind}: {data.text}; {training.steps} steps "
+            f"of {training.batch_size} on {place.device}{others}"
+        )
+    train(
+        model,
+        data.dataset,
+        recipe.training,
+        place=place,
+        run=run,
+        details={"recipe": recipe.to_json(), **data.details},
+        resume=resume,
+        prepare=data.prepare,
+    )
+
+
+def _training_data(
+    recipe: Recipe, coder: Checkpoint | None, place: Place, run: str | Path
+) -> TrainingData:
+    if coder is None:
+        return sound_data(recipe) if recipe.kind == "soundvqvae" else image_data(recipe)
+    if recipe.kind == "video":
+        return clip_data(recipe, coder, place, run)
+    return (row_data if recipe.kind == "wavenet" else map_data)(recipe, coder, place)
