@@ -24,7 +24,7 @@ from vqvae_lite.encoding import encode_images
 from vqvae_lite.images import FolderImages
 from vqvae_lite.models import load_checkpoint
 from vqvae_lite.priors.nats import CodeFrequencies
-from vqvae_lite.recipes.images import load_images, training_images
+from vqvae_lite.recipes.images import load_images, preparation, training_images
 from vqvae_lite.recipes.priors import load_prior
 from vqvae_lite.recipes.profiles import get_recipe
 from vqvae_lite.recipes.recipe import Recipe
@@ -138,6 +138,7 @@ def train_model(recipe: Recipe, run: Path, place: Place, last_steps: int) -> Non
         run,
         details=lambda stage: {"recipe": replace(recipe, training=stage).to_json()},
         place=place,
+        prepare=preparation(recipe),
     )
 
 

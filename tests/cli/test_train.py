@@ -74,6 +74,7 @@ def as_once_written(path, name):
     recipe = config.pop("recipe")
     data = recipe.pop("data")
     if name in ("pictures", "said"):
+        data.pop("mirrored", None)
         del recipe["kind"]
         config["recipe"] = {**recipe, **data}
     else:
@@ -203,13 +204,13 @@ def test_what_a_recipe_is_told_in_vain(place, tmp_path, capsys):
 
 def test_a_larger_set_of_mazes(place, tmp_path, capsys):
     mazes, run = place / "mazes", tmp_path / "run"
-    train = ["train", "maze", "--folder", mazes, "--run", run]
+    train = ["train", "maze", "--folder", mazes, "--run", run, "--set", "mirrored=true"]
     assert run_cli(*train, *settings(*TINY, *SHORT), "--device", "cpu") == 0
     assert "maze (quick), vqvae: 140 images; 4 steps of 2 on cpu" in capsys.readouterr().out
     checkpoint = load_checkpoint(run)
-    assert recipe_of(checkpoint).data == ImageData(size=16, folder=str(mazes))
+    assert recipe_of(checkpoint).data == ImageData(size=16, folder=str(mazes), mirrored=True)
 
-    # It is measured on its own test mazes, or on others that are named.
+    # It is measured on its own test mazes, or on others that are named; never mirrored.
     results = []
     for options in ([], ["--folder", mazes, "--split", "test"], ["--split", "validation"]):
         assert run_cli("evaluate", run, *options) == 0
@@ -226,6 +227,16 @@ def test_a_larger_set_of_mazes(place, tmp_path, capsys):
         assert run_cli(*prior, *settings(*PRIOR, *SHORT)) == 0
     images = TensorImages(shrink(load_maze("train", mazes).frames, 16))
     assert torch.equal(learned[0].codes, encode_images(checkpoint.model, images))
+
+
+def test_mirrored_images_make_other_weights(place, tmp_path):
+    weights = {}
+    for name, more in [("plain", []), ("off", ["mirrored=false"]), ("on", ["mirrored=true"])]:
+        run = ["--run", tmp_path / name, "--device", "cpu"]
+        assert run_cli(*TRAIN["pictures"](place), *settings(*more), *run) == 0
+        weights[name] = load_checkpoint(tmp_path / name).model.encoder.state_dict()
+    assert all(torch.equal(weights["plain"][key], weights["off"][key]) for key in weights["off"])
+    assert not all(torch.equal(weights["off"][key], weights["on"][key]) for key in weights["on"])
 
 
 def test_what_a_prior_says_of_itself(place, tmp_path):

@@ -73,7 +73,7 @@ def test_flat_recipes_of_a_folder():
     parts = {"model": {"width": 8}, "training": {"steps": 5}}
     recipe = Recipe.from_json({**image, **parts})
     assert recipe.kind == "vqvae"
-    assert recipe.data == ImageData(size=16, folder="pictures")
+    assert recipe.data == ImageData(size=16, folder="pictures", mirrored=False)
     assert (recipe.model.width, recipe.training.steps) == (8, 5)
     recipe = Recipe.from_json({**sound, **parts, "folder": "said"})
     assert recipe.kind == "soundvqvae"
@@ -102,6 +102,7 @@ def test_no_recipe(damage):
         ("width", "unknown setting 'width'"),
         ("width=x", "setting 'width' expects int, got 'x'"),
         ("compile=yes", "setting 'compile' expects bool, got 'yes'"),
+        ("mirrored=1", "setting 'mirrored' expects bool, got '1'"),
         ("decay=x", "setting 'decay' expects float or none"),
         ("size=30", "size must be a multiple of 4, got 30"),
         ("size=0", "size must be at least 1"),
@@ -116,12 +117,12 @@ def test_bad_settings(setting, message):
 
 
 def test_settings_of_every_kind():
-    settings = ["decay=none", "compile=true", "width=8", "precision=float32"]
+    settings = ["decay=none", "compile=true", "width=8", "precision=float32", "mirrored=true"]
     recipe = get_recipe("cifar10", "paper", settings)
     assert recipe.model.decay is None
     assert recipe.training.compile is True
     assert (recipe.model.width, recipe.training.precision) == (8, "float32")
-    assert recipe.data == ImageData(size=32)
+    assert recipe.data == ImageData(size=32, mirrored=True)
     assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
 
 
@@ -220,6 +221,7 @@ def test_a_run_goes_on_with_its_own_settings_alone():
         check_can_resume(checkpoint, recipe_of(checkpoint))
     recipe = replace(recipe_of(checkpoint), profile="quick", training=TrainingConfig(steps=14_001))
     check_can_resume(checkpoint, recipe)
+    check_can_resume(checkpoint, with_setting(recipe, "mirrored=true"))
     check_can_resume(checkpoint, replace(recipe, data=ImageData(84, folder="mazes")))
     for other, message in [
         (with_setting(recipe, "width=65"), "with width 64; it cannot go on as 65"),

@@ -1,6 +1,10 @@
 """The images of a recipe."""
 
+from collections.abc import Callable
 from pathlib import Path
+
+import torch
+from torch import Tensor
 
 from vqvae_lite.images import FolderImages, TensorImages, load_cifar10, shrink
 from vqvae_lite.maze import SIZE, load_maze
@@ -17,7 +21,12 @@ def image_data(recipe: Recipe) -> TrainingData:
         ValueError, FileNotFoundError: as `load_images`.
     """
     images = training_images(recipe)
-    return TrainingData(images, prepare_images, f"{len(images)} images", {})
+    return TrainingData(images, preparation(recipe), f"{len(images)} images", {})
+
+
+def preparation(recipe: Recipe) -> Callable[[Tensor], Tensor]:
+    """What makes a batch of a recipe's images into what the model takes, in training."""
+    return mirror_and_prepare if recipe.data.mirrored else prepare_images
 
 
 def training_images(recipe: Recipe) -> FolderImages | TensorImages:
@@ -62,3 +71,9 @@ def maze_images(split: str, size: int, folder: str | Path | None = None) -> Tens
         raise ValueError(f"the mazes have images of {SIZE} pixels, so size={size} is none")
     frames = load_maze(split, folder).frames
     return TensorImages(frames if size == SIZE else shrink(frames, size))
+
+
+def mirror_and_prepare(batch: Tensor) -> Tensor:
+    """As `prepare_images`; left and right of a random half are swapped, which torch draws."""
+    flip = torch.rand(len(batch), 1, 1, 1, device=batch.device) < 0.5
+    return prepare_images(torch.where(flip, batch.flip(-1), batch))

@@ -14,7 +14,7 @@ from vqvae_lite.training import TrainingConfig
 PRIORS = ("pixelcnn", "wavenet", "video")
 _GIVEN = ("folder", "codes_of")  # to `get_recipe`, not as a setting
 # A run may go on with others of these; whatever else is another makes it another run.
-_MAY_CHANGE = ("folder", "disguise")
+_MAY_CHANGE = ("folder", "mirrored", "disguise")
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,12 @@ class ImageData:
         size: height and width, in pixels.
         folder: the reader's own images; for the recipe "maze" another set of mazes than the
             book's.
+        mirrored: whether left and right of a random half of each batch are swapped in training.
     """
 
     size: int
     folder: str | None = None
+    mirrored: bool = False
 
     def __post_init__(self):
         check_positive_int(size=self.size)
@@ -190,7 +192,7 @@ def recipe_of(checkpoint: Checkpoint) -> Recipe:
 def check_can_resume(resume: Checkpoint, recipe: Recipe) -> None:
     """Raises ValueError unless a run can go on by a recipe: begun with the same settings, not done.
 
-    Those of the training may change, and "folder" and "disguise".
+    Those of the training may change, and "folder", "mirrored" and "disguise".
     """
     before, now = (
         {"name": one.name, "kind": one.kind, **asdict(one.data), **asdict(model)}
