@@ -161,6 +161,13 @@ def test_values_are_drawn_as_often_as_the_posterior_says():
     assert ends.flatten().tolist() == [0, 3]
 
 
+def test_each_latent_has_vectors_of_its_own():
+    model = tiny()
+    model.parameters_of(torch.tensor([1, 2]).view(1, 2, 1, 1)).sin().sum().backward()
+    used = model.codebook.grad.abs().sum(2) > 0
+    assert used.nonzero().tolist() == [[0, 1], [1, 2]]
+
+
 @pytest.mark.parametrize("values", range(1, 40))
 def test_a_value_of_no_probability_is_never_drawn(values):
     """Before the others, or after them: 3 times 1/3 is not quite 1."""
