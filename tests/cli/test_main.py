@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from vqvae_lite.model import VQVAE, ModelConfig
 from vqvae_lite.models import load_checkpoint
 from vqvae_lite.modules import fingerprint
 from vqvae_lite.recipes.profiles import get_recipe
+from vqvae_lite.recipes.recipe import recipe_of
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = ("train", "evaluate", "encode", "decode", "convert", "sample", "info")
@@ -164,8 +166,16 @@ def test_a_prior_that_was_trained_by_hand_says_whose_codes_it_learned(place, tmp
     )
 
 
-def test_held_out_data_are_the_test_split_unless_another_is_named(place, capsys, monkeypatch):
+def test_held_out_data_are_the_test_split_unless_another_is_named(place, tmp_path, monkeypatch):
     asked = []
+    sound = load_checkpoint(place / "sound")
+    recipe = recipe_of(sound)
+    recipe = replace(recipe, name="speech", data=replace(recipe.data, folder=None))
+    details = {"recipe": recipe.to_json()}
+    save_checkpoint(tmp_path / "speech", sound.model, step=1, details=details)
+    monkeypatch.setattr(
+        "vqvae_lite.cli.sound.load_utterances", lambda recipe, split: asked.append(split) or 1 / 0
+    )
     monkeypatch.setattr(
         "vqvae_lite.cli.video.open_clips", lambda folder, split, size: asked.append(split) or 1 / 0
     )
@@ -173,11 +183,12 @@ def test_held_out_data_are_the_test_split_unless_another_is_named(place, capsys,
         "vqvae_lite.cli.images.load_images", lambda recipe, split: asked.append(split) or 1 / 0
     )
     film = ["evaluate", place / "vqvae", "--prior", place / "video"]
-    for command in (["evaluate", place / "vqvae"], film):
+    speech = ["evaluate", tmp_path / "speech"]
+    for command in (["evaluate", place / "vqvae"], speech, film):
         for split in ([], ["--split", "train"]):
             with pytest.raises(ZeroDivisionError):
                 run_cli(*command, *split)
-    assert asked == ["test", "train", "test", "train"]
+    assert asked == ["test", "train"] * 3
 
 
 def test_samples_of_a_vae_are_counted(place, capsys, monkeypatch):

@@ -1,6 +1,7 @@
 """The command `train`: what it checks first, what it goes on from, and what it is told in vain."""
 
 import json
+import shutil
 from dataclasses import asdict
 
 import numpy as np
@@ -28,6 +29,7 @@ from vqvae_lite.models import load_checkpoint
 from vqvae_lite.recipes.profiles import get_recipe
 from vqvae_lite.recipes.recipe import CodeData, ImageData, recipe_of
 from vqvae_lite.sound.model import SoundVQVAE
+from vqvae_lite.video.model import VideoPrior
 
 TINY = ["width=8", "code_dim=4", "num_codes=20", "size=16"]
 PRIOR = ["width=4", "num_layers=2"]
@@ -250,6 +252,27 @@ def test_what_a_prior_says_of_itself(place, tmp_path):
     assert asdict(recipe.data) == asdict(
         CodeData(codes_of=expected.data.codes_of, window=3, folder=str(place / "clips"))
     )
+
+
+def test_a_new_dynamics_model_starts_from_the_codebook(place, tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(VideoPrior, "start_from", lambda model, codebook: given.append(codebook))
+    run = [*TRAIN["clips"](place), "--run", tmp_path / "run"]
+    assert run_cli(*run, *settings("steps=2")) == 0
+    assert run_cli(*run, "--resume") == 0
+    codebook = load_checkpoint(place / "of-pictures").model.quantizer.codebook
+    assert len(given) == 1, "one that goes on has its own"
+    assert torch.equal(given[0], codebook)
+
+
+def test_a_dynamics_model_goes_on_without_the_clips_once_they_are_codes(place, tmp_path):
+    clips = shutil.copytree(place / "clips", tmp_path / "clips")
+    train = TRAIN["clips"](place)
+    train = [clips if word == place / "clips" else word for word in train]
+    run = [*train, "--run", tmp_path / "run"]
+    assert run_cli(*run, *settings("steps=2")) == 0
+    shutil.rmtree(clips)
+    assert run_cli(*run, "--resume") == 0
 
 
 def test_sound_is_told_whose_voices_before_it_is_read(place, monkeypatch, tmp_path):
