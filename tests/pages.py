@@ -9,7 +9,8 @@ import torch
 
 from vqvae_lite.figures.voices import VoicedClip
 from vqvae_lite.model import VQVAE, ModelConfig
-from vqvae_lite.sound.files import Phone, Utterance
+from vqvae_lite.sound.files import Utterance
+from vqvae_lite.sound.labels import Phone
 from vqvae_lite.sound.speech import PHONES
 
 

@@ -340,7 +340,7 @@ NEEDS = {  # what cannot be done without a module
     "soundfile": "from vqvae_lite.sound.files import read_sound as do; do('{file}')",
     "soxr": "import torch; from vqvae_lite.sound.files import resample as do; "
     "do(torch.zeros(9), 8000, 16000)",
-    "praatio": "from vqvae_lite.sound.files import read_textgrid as do; do('{file}')",
+    "praatio": "from vqvae_lite.sound.labels import read_textgrid as do; do('{file}')",
     "matplotlib": "import vqvae_lite.figures.plots",
     "torchvision": "from vqvae_lite.images import load_cifar10 as do; do('test')",
 }

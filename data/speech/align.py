@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pocketsphinx
 
-from vqvae_lite.sound.files import RATE, Phone
+from vqvae_lite.sound.files import RATE
+from vqvae_lite.sound.labels import Phone
 
 STEP = 0.01  # seconds a frame of the aligner
 # Words of the prompts that its dictionary lacks, slips of the transcripts among them.

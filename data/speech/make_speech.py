@@ -32,7 +32,8 @@ from opusfile import write_opus  # noqa: E402
 from voices import Recording  # noqa: E402
 
 from vqvae_lite.folders import SPLITS  # noqa: E402
-from vqvae_lite.sound.files import LABEL_COLUMNS, RATE, read_sound  # noqa: E402
+from vqvae_lite.sound.files import RATE, read_sound  # noqa: E402
+from vqvae_lite.sound.labels import LABEL_COLUMNS  # noqa: E402
 from vqvae_lite.sound.speech import SPEAKERS, SYNTHETIC  # noqa: E402
 
 COMPRESSION = 0.935  # of the coder: about 22 kbit/s

@@ -7,7 +7,8 @@ import numpy as np
 from levels import FRAME, active_level, frame_levels
 from voices import Recording
 
-from vqvae_lite.sound.files import RATE, Phone
+from vqvae_lite.sound.files import RATE
+from vqvae_lite.sound.labels import Phone
 
 LOUD, QUIET = -30, -40  # dB below the loudest frame of an utterance: above the one, below the other
 STEP = 0.01  # seconds between the points at which two labellings are compared

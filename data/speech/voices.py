@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import soundfile
 
-from vqvae_lite.sound.files import RATE, Phone
+from vqvae_lite.sound.files import RATE
+from vqvae_lite.sound.labels import Phone
 
 VOICES = {"kal": "kal16", "awb": "awb", "rms": "rms", "slt": "slt"}  # speaker: flite's name
 

@@ -11,7 +11,7 @@ import torch
 from pages import clips_of, data_of, phone_counts_of, unpack
 from vqvae_lite.figures.sounds import mp3
 from vqvae_lite.figures.voices import PHONE_KINDS, colors_of_phones, explore_voices
-from vqvae_lite.sound.files import Phone
+from vqvae_lite.sound.labels import Phone
 from vqvae_lite.sound.speech import PHONES
 
 HOP, RATE = 64, 16000

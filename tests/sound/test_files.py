@@ -7,15 +7,8 @@ import pytest
 import soundfile
 import torch
 
-from vqvae_lite.sound.files import (
-    Phone,
-    find_speakers,
-    read_folder,
-    read_labels,
-    read_sound,
-    read_textgrid,
-    write_sound,
-)
+from vqvae_lite.sound.files import find_speakers, read_folder, read_sound, write_sound
+from vqvae_lite.sound.labels import Phone, read_labels, read_textgrid
 
 TEXTGRID = """File type = "ooTextFile"
 Object class = "TextGrid"

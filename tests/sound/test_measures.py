@@ -7,7 +7,8 @@ import pytest
 import soundfile
 import torch
 
-from vqvae_lite.sound.files import RATE, Phone
+from vqvae_lite.sound.files import RATE
+from vqvae_lite.sound.labels import Phone
 from vqvae_lite.sound.measures import (
     log_mel,
     median_pitch,

@@ -16,7 +16,8 @@ import torch
 
 from vqvae_lite.folders import SPLITS
 from vqvae_lite.sound import speech
-from vqvae_lite.sound.files import RATE, Phone, read_sound
+from vqvae_lite.sound.files import RATE, read_sound
+from vqvae_lite.sound.labels import Phone
 from vqvae_lite.sound.speech import (
     PHONES,
     SPEAKERS,

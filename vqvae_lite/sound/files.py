@@ -4,8 +4,7 @@ A wave is a float32 tensor (T,) in [-1, 1], mono. A folder of sound holds a fold
 the layouts of VCTK and LibriSpeech are read as they are.
 """
 
-import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,11 +13,11 @@ import torch
 
 from vqvae_lite.checks import check_positive_int, require
 from vqvae_lite.folders import visible_files
+from vqvae_lite.sound.labels import Phone, read_labels, read_textgrid
 from vqvae_lite.sound.mulaw import check_wave
 
 RATE = 16000  # samples a second, of all sound inside the package
 SOUND_SUFFIXES = (".flac", ".mp3", ".ogg", ".opus", ".wav")
-LABEL_COLUMNS = ("utterance", "speaker", "start", "end", "phone")
 
 _FORMATS = {
     ".wav": ("WAV", "PCM_16"),
@@ -28,14 +27,6 @@ _FORMATS = {
 }
 _OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
 _BLOCK = 16000  # samples in one write: libsndfile crashes on a long Vorbis file in one piece
-
-
-class Phone(NamedTuple):
-    """One phone: start and end in seconds from the start of the utterance, and its symbol."""
-
-    start: float
-    end: float
-    phone: str
 
 
 class Utterance(NamedTuple):
@@ -186,68 +177,6 @@ def read_folder(
                 phones = read_textgrid(file.with_suffix(".TextGrid"), tier)
             utterances.append(Utterance(name, speaker, read_sound(file, rate), text, phones))
     return utterances
-
-
-def read_labels(
-    path: str | Path, known: Iterable[tuple[str, str]]
-) -> dict[tuple[str, str], tuple[Phone, ...]]:
-    """Read a CSV table of phones: (speaker, utterance) to its phones, in the order of time.
-
-    Args:
-        path: the table, with the columns utterance, speaker, start, end (seconds) and phone.
-        known: (speaker, utterance) of all that it may name.
-
-    Raises:
-        FileNotFoundError: there is no such table.
-        ValueError: it lacks a column, names what is not in `known`, or has a row whose times are
-            no numbers with 0 <= start < end; names the line.
-    """
-    path, known = Path(path).expanduser(), set(known)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no table of labels {path}")
-    phones: dict[tuple[str, str], list[Phone]] = {}
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if missing := [name for name in LABEL_COLUMNS if name not in (reader.fieldnames or ())]:
-            raise ValueError(f"{path} must have the columns {', '.join(LABEL_COLUMNS)}; it lacks "
-                             f"{', '.join(missing)}")  # fmt: skip
-        for row in reader:
-            key = row["speaker"], row["utterance"]
-            where = f"{path}, line {reader.line_num}"
-            if key not in known:
-                raise ValueError(f"{where}: there is no utterance {key[1]!r} of speaker {key[0]!r}")
-            try:
-                phone = Phone(float(row["start"]), float(row["end"]), row["phone"])
-            except (TypeError, ValueError):
-                raise ValueError(f"{where}: start and end must be seconds; got {row}") from None
-            if not 0 <= phone.start < phone.end:
-                raise ValueError(
-                    f"{where}: 0 <= start < end expected; got {phone.start} to {phone.end}"
-                )
-            phones.setdefault(key, []).append(phone)
-    return {key: tuple(sorted(some)) for key, some in phones.items()}
-
-
-def read_textgrid(path: str | Path, tier: str = "phones") -> tuple[Phone, ...]:
-    """The intervals of one tier of a Praat TextGrid that hold a label; () where no file is.
-
-    Raises:
-        ValueError: the file is broken, or has no such tier of intervals; names the file.
-    """
-    if not Path(path).is_file():
-        return ()
-    textgrid = require("praatio.textgrid", "sound")
-    try:
-        grid = textgrid.openTextgrid(str(path), includeEmptyIntervals=False)
-    except Exception as error:  # praatio meets a broken file with errors of many kinds
-        raise ValueError(f"{path} cannot be read as a TextGrid: {error!r}") from error
-    found = grid.getTier(tier) if tier in grid.tierNames else None
-    if found is None or not isinstance(found, textgrid.IntervalTier):
-        raise ValueError(
-            f"{path} must have a tier of intervals {tier!r}; its tiers are "
-            f"{', '.join(grid.tierNames) or 'none'}"
-        )
-    return tuple(Phone(entry.start, entry.end, entry.label) for entry in found.entries)
 
 
 def find_speakers(path: str | Path) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vqvae_lite.sound.files import RATE, Phone
+from vqvae_lite.sound.files import RATE
+from vqvae_lite.sound.labels import Phone
 from vqvae_lite.sound.mulaw import check_wave
 
 FRAME_HOP = RATE // 100  # samples of a frame

@@ -15,7 +15,8 @@ from typing import Any
 import torch
 
 from vqvae_lite.folders import SPLITS, check_split, find_data
-from vqvae_lite.sound.files import Phone, Utterance, read_labels, read_sound
+from vqvae_lite.sound.files import Utterance, read_sound
+from vqvae_lite.sound.labels import Phone, read_labels
 
 SYNTHETIC = ("kal", "awb", "rms", "slt")  # they say the same sentences
 SPEAKERS = (*SYNTHETIC, "allison", "june", "carlo", "ivrvoice")
