@@ -134,6 +134,7 @@ def joint_batch(step: int) -> torch.Tensor:
     return batch
 
 
+@pytest.mark.slow
 def test_processes_with_batches_of_unequal_size_end_like_one(tmp_path):
     script = tmp_path / "unequal.py"
     tests = Path(__file__).parent

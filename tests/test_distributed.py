@@ -158,6 +158,7 @@ def together(tmp_path_factory) -> list:
     return [*(torch.load(folder / f"{rank}.pt") for rank in range(2)), folder / "run"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_two_processes_end_where_one_does(name, alone, together):
     (first, records), (second, others) = (results[name] for results in together[:2])
@@ -171,12 +172,14 @@ def test_two_processes_end_where_one_does(name, alone, together):
         assert means == pytest.approx(wanted, rel=1e-5), step
 
 
+@pytest.mark.slow
 def test_each_process_draws_for_itself_and_anew_in_each_step(alone, together):
     first, second = (results["drawn"] for results in together[:2])
     assert first == alone["drawn"]
     assert len({*first, *second}) == 2 * CONFIG.steps
 
 
+@pytest.mark.slow
 def test_a_norm_of_unequal_shares_is_that_of_the_whole(alone, together):
     (first, *counted), (second, *_) = (results["normed"] for results in together[:2])
     whole, *expected = alone["normed"]
@@ -184,6 +187,7 @@ def test_a_norm_of_unequal_shares_is_that_of_the_whole(alone, together):
     torch.testing.assert_close(counted, expected)
 
 
+@pytest.mark.slow
 def test_the_first_process_keeps_the_checkpoints(together):
     assert [entry.name for entry in together[2].iterdir()] == ["step-00000004"]
     checkpoint = load_checkpoint(together[2])
