@@ -94,6 +94,7 @@ def test_bins_keep_their_edges_in_bfloat16(model):
     model.bfloat16()
     assert torch.equal(model.edges, edges)
     assert torch.equal(model.values, values)
+    assert model.latents(x).dtype == torch.float32, "as they are compared with the edges"
     assert torch.allclose(model.decode(model.encode(x)), shown, atol=0.05)
 
 
