@@ -401,9 +401,9 @@ def imports_of(path):
 NAMES = dict(modules())
 # The flow of the core, station after station; the wings stand on the core and on those before them.
 CORE = [
-    {"checks", "modules", "folders"},
+    {"checks", "modules", "folders", "distributed"},
     {"images", "maze", "codebook", "networks"},
-    {"quantizer", "quantizers", "likelihoods", "metrics", "distributed"},
+    {"quantizer", "quantizers", "likelihoods", "metrics"},
     {"model"},
     {"checkpoints", "codefile", "encoding", "evaluation"},
     {"training"},

@@ -11,6 +11,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from vqvae_lite.distributed import world_size
+
 # How many scores (vectors x codes) one chunk of `nearest_codes` holds at a time: few enough
 # to stay in a CPU's cache, many enough to keep a GPU busy.
 _SCORES_PER_CHUNK = {"cpu": 2**20, "cuda": 2**27}
@@ -67,7 +69,7 @@ def track_use(count: Tensor, codes: Tensor, decay: float) -> Tensor:
     """
     ones = torch.ones_like(codes, dtype=count.dtype)
     used = torch.zeros_like(count).index_add_(0, codes, ones)
-    if _rank_and_world()[1] > 1:
+    if world_size() > 1:
         dist.all_reduce(used)
     count.mul_(decay).add_(used, alpha=1 - decay)
     return used
@@ -91,7 +93,7 @@ def move_codes(
         decay: gamma.
     """
     sums = torch.zeros_like(codebook, dtype=rows.dtype).index_add_(0, codes, rows)
-    if _rank_and_world()[1] > 1:
+    if world_size() > 1:
         dist.all_reduce(sums)
     step = (1 - decay) * (sums - used[:, None] * codebook) / count[:, None]
     codebook.add_(torch.where(used[:, None] > 0, step, 0).to(codebook.dtype))
@@ -186,19 +188,12 @@ def _join(own: Tensor, before: int, total: int) -> Tensor:
 
 def _rank_and_lengths(rows: Tensor) -> tuple[int, list[int]]:
     """The number of this process, and how many rows each process has."""
-    rank, world = _rank_and_world()
-    if world == 1:
-        return rank, [len(rows)]
+    if world_size() == 1:
+        return 0, [len(rows)]
     own = torch.tensor([len(rows)], device=rows.device)
-    lengths = [torch.empty_like(own) for _ in range(world)]
+    lengths = [torch.empty_like(own) for _ in range(world_size())]
     dist.all_gather(lengths, own)
-    return rank, torch.cat(lengths).tolist()
-
-
-def _rank_and_world() -> tuple[int, int]:
-    if dist.is_available() and dist.is_initialized():
-        return dist.get_rank(), dist.get_world_size()
-    return 0, 1
+    return dist.get_rank(), torch.cat(lengths).tolist()
 
 
 def _coprime_stride(total: int) -> int:

@@ -4,17 +4,16 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+SPLITS = ("train", "validation", "test")  # of every data set here that has some
+
 
 def data_root() -> Path:
     """The folder that downloads go to: VQVAE_LITE_DATA, by default ~/.cache/vqvae_lite."""
     return Path(os.environ.get("VQVAE_LITE_DATA") or "~/.cache/vqvae_lite").expanduser()
 
 
-SPLITS = ("train", "validation", "test")
-
-
 def check_split(split: str) -> None:
-    """Raises ValueError unless a split has one of the names that every data set here uses."""
+    """Raises ValueError unless a split has one of the names of `SPLITS`."""
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}; got {split!r}")
 

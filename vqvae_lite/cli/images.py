@@ -28,7 +28,7 @@ from vqvae_lite.priors.nats import nats_per_code
 from vqvae_lite.recipes.images import load_images, maze_images
 from vqvae_lite.recipes.names import KINDS
 from vqvae_lite.recipes.priors import load_prior
-from vqvae_lite.recipes.recipe import recipe_of
+from vqvae_lite.recipes.recipe import Recipe, recipe_of
 
 
 def run_evaluate(options: Namespace, checkpoint: Checkpoint) -> None:
@@ -42,7 +42,7 @@ def run_evaluate(options: Namespace, checkpoint: Checkpoint) -> None:
         raise ValueError(f"--samples is for a vae or vimco; {checkpoint.path} holds a {holds}")
     recipe = recipe_of(checkpoint)
     with processes(options.device) as place:
-        images = _held_out(options, checkpoint)
+        images = _held_out(options, checkpoint, recipe)
         model = checkpoint.model.to(place.device)
         result = {}
         if recipe.kind == "vqvae":
@@ -65,9 +65,9 @@ def run_evaluate(options: Namespace, checkpoint: Checkpoint) -> None:
         print(json.dumps(result, indent=2))
 
 
-def _held_out(options: Namespace, checkpoint: Checkpoint) -> Dataset:
+def _held_out(options: Namespace, checkpoint: Checkpoint, recipe: Recipe) -> Dataset:
     """What a model of images is measured on: of its own data a split, or another folder."""
-    recipe, split = recipe_of(checkpoint), options.split or "test"
+    split = options.split or "test"
     if options.folder is not None:
         if holds_mazes(options.folder):
             return maze_images(split, recipe.data.size, options.folder)
