@@ -17,6 +17,8 @@ def make(seed: int = 0, **settings) -> GatedPixelCNN:
     model = GatedPixelCNN(PixelCNNConfig(**settings)).double()
     for parameter in (model.head.weight, model.head.bias):
         nn.init.normal_(parameter)
+    for attention in model.attention.values():
+        nn.init.normal_(attention.out.weight)
     return model
 
 
@@ -91,6 +93,8 @@ def all_earlier(number: int) -> torch.Tensor:
         (4, 3, {"num_codebooks": 2, "num_classes": 3, "condition_channels": 2}),
         (1, 6, {"num_layers": 5}),
         (6, 1, {"num_layers": 5}),
+        (6, 3, {"num_layers": 2, "position_channels": 8, "attention_every": 1}),
+        (3, 3, {"num_codebooks": 2, "num_layers": 2, "attention_every": 2}),
     ],
 )
 def test_every_code_depends_on_all_earlier_ones_and_no_other(height, width, settings):
@@ -137,7 +141,12 @@ def all_maps(num_codes: int, *shape: int) -> torch.Tensor:
 
 @pytest.mark.parametrize(
     ("settings", "shape"),
-    [({}, (2, 2)), ({"num_codebooks": 2}, (2, 1, 2)), ({"num_codes": 3, "kernel_size": 5}, (1, 4))],
+    [
+        ({}, (2, 2)),
+        ({"num_codebooks": 2}, (2, 1, 2)),
+        ({"num_codes": 3, "kernel_size": 5}, (1, 4)),
+        ({"num_codes": 2, "position_channels": 4, "attention_every": 1}, (2, 3)),
+    ],
 )
 def test_probabilities_of_all_maps_sum_to_one(settings, shape):
     model = make(**{"num_codes": 2, **settings})
@@ -324,6 +333,10 @@ def test_saved_weights_give_the_same_model():
         ({"condition_channels": True}, TypeError, "condition_channels must be an int, got True"),
         ({"dropout": 1.0}, ValueError, r"dropout must be in \[0, 1\), got 1.0"),
         ({"dropout": float("nan")}, ValueError, "dropout must be in"),
+        ({"position_channels": 0}, ValueError, "position_channels must be at least 1, got 0"),
+        ({"position_channels": 6}, ValueError, "position_channels must be a multiple of 4, got 6"),
+        ({"attention_every": 0}, ValueError, "attention_every must be at least 1, got 0"),
+        ({"width": 24, "attention_every": 1}, ValueError, "width must be a multiple of 16"),
     ],
 )
 def test_bad_settings(settings, error, message):

@@ -21,6 +21,8 @@ def make(seed: int = 0, **settings) -> GatedPixelCNN:
     if model.config.num_classes:
         for layer in model.layers:
             nn.init.normal_(layer.label.weight)
+    for attention in model.attention.values():
+        nn.init.normal_(attention.out.weight)
     return model
 
 
@@ -57,6 +59,9 @@ CONDITIONS = {"num_classes": 4, "condition_channels": 3}
         ((5, 4), {"kernel_size": 1}),
         ((1, 5), {"kernel_size": 5}),
         ((5, 1), {"kernel_size": 5}),
+        ((5, 7), {"position_channels": 8}),
+        ((6, 5), {"position_channels": 4, "attention_every": 2, **CONDITIONS}),
+        ((5, 6), {"num_codebooks": 2, "attention_every": 1}),
     ],
 )
 def test_cached_logits_are_those_of_the_model(shape, settings):
@@ -114,6 +119,18 @@ def test_samples_follow_the_distribution(settings, shape, temperature):
     if temperature == 1.0:
         assert torch.allclose(probabilities, model.log_prob(maps).exp())
         assert chi_square(frequencies(drawn, maps), probabilities.flip(0)) > 5
+
+
+def test_attention_sees_the_rows_in_which_nothing_is_drawn():
+    """What is drawn after given rows is what a model that draws them all the same would draw."""
+    model = make(position_channels=4, attention_every=1)
+    whole = model.sample((4, 5), batch=3, seed=0, top_k=1, progress=False)
+    given = whole.clone()
+    given[:, 2:] = -1
+    assert torch.equal(model.sample((4, 5), batch=3, top_k=1, given=given, progress=False), whole)
+    given[:, 0] = (given[:, 0] + 1) % 5
+    other = model.sample((4, 5), batch=3, top_k=1, given=given, progress=False)
+    assert not torch.equal(other[:, 2:], whole[:, 2:])
 
 
 @pytest.mark.parametrize("level", [0.0, 1 - 2**-53])

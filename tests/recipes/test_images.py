@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from commands import make_mazes
-from vqvae_lite.images import shrink
+from vqvae_lite.images import TensorImages, shrink
 from vqvae_lite.maze import load_maze
 from vqvae_lite.recipes.images import (
+    MirroredImages,
     load_images,
     mirror_and_prepare,
     preparation,
@@ -52,3 +53,10 @@ def test_a_random_half_is_mirrored():
     state = torch.get_rng_state()
     prepare_images(batch)
     assert torch.equal(torch.get_rng_state(), state), "nothing is drawn without mirrors"
+
+
+def test_a_mirrored_set_is_every_image_swapped():
+    images = torch.randint(256, (3, 3, 2, 5), generator=torch.Generator().manual_seed(0))
+    mirrored = MirroredImages(TensorImages(images.to(torch.uint8)))
+    assert len(mirrored) == 3
+    assert mirrored[1].tolist() == images[1, :, :, [4, 3, 2, 1, 0]].tolist()

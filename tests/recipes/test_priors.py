@@ -12,12 +12,13 @@ from commands import SHORT, fails, run_cli, settings
 from vqvae_lite import VQVAE, GatedPixelCNN, ModelConfig, save_checkpoint
 from vqvae_lite.checkpoints import last_checkpoint
 from vqvae_lite.encoding import encode_images
-from vqvae_lite.images import FolderImages
+from vqvae_lite.images import FolderImages, to_float
 from vqvae_lite.models import load_checkpoint
 from vqvae_lite.modules import fingerprint
-from vqvae_lite.recipes.priors import load_prior
+from vqvae_lite.recipes.priors import load_prior, map_data
 from vqvae_lite.recipes.profiles import get_recipe
 from vqvae_lite.recipes.recipe import CodeData
+from vqvae_lite.training import ALONE
 
 IMAGES = ["width=8", "code_dim=4", "num_codes=20", "size=16", "likelihood=logistic"]
 PRIOR = ["width=4", "num_layers=2"]
@@ -59,6 +60,19 @@ def test_a_prior_is_trained_and_resumed(place, tmp_path, capsys):
     other = ["train", "prior", "--codes-of", place / "other", "--run", tmp_path / "run"]
     error = fails(capsys, *other, *settings(*PRIOR, "steps=6"), "--resume")
     assert "was trained with codes_of" in error
+
+
+def test_a_prior_of_a_mirrored_vqvae_learns_mirrored_images_too(place, tmp_path):
+    """The codes of a mirrored image are not the mirrored codes: it is encoded."""
+    checkpoint = load_checkpoint(place / "vqvae")
+    plain = map_data(get_recipe("prior", "quick", codes_of=checkpoint.model), checkpoint, ALONE)
+    checkpoint.config["recipe"]["data"]["mirrored"] = True
+    both = map_data(get_recipe("prior", "quick", codes_of=checkpoint.model), checkpoint, ALONE)
+    codes = plain.dataset.codes
+    assert torch.equal(both.dataset.codes[:4], codes)
+    pictures = FolderImages(place / "pictures", 16)
+    flipped = to_float(torch.stack([picture.flip(-1) for picture in pictures]))
+    assert torch.equal(both.dataset.codes[4:], checkpoint.model.encode(flipped))
 
 
 def test_what_a_prior_saves_is_measured(place, capsys):

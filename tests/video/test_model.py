@@ -42,6 +42,43 @@ def test_the_loss_is_the_mean_over_all_frames_but_the_first(num_layers):
 
 
 @pytest.mark.parametrize("num_layers", [2, 0])
+def test_in_training_the_past_errs_and_what_is_judged_does_not(num_layers):
+    model, codes, actions = make(num_layers=num_layers, own_draws=1.0), clip(8), steps(8)
+    without = make(num_layers=num_layers)
+    assert torch.equal(model(codes, actions).log_prob, without(codes, actions).log_prob)
+    model.train()
+    torch.manual_seed(0)
+    erring = model(codes, actions).log_prob
+    before = without(codes, actions).log_prob
+    assert torch.equal(erring[:, 0], before[:, 0]), "the first frame is given"
+    assert (erring[:, 1:] != before[:, 1:]).any(0).all()
+    torch.manual_seed(0)
+    past = model._past_that_errs(codes, actions)
+    condition = model._look(1, past[:, :-1], actions)
+    judged = model.frame(codes[:, 1:].flatten(0, 1), condition=condition).log_prob
+    assert torch.equal(judged.view_as(erring), erring)
+    assert model.training, "drawing has switched nothing"
+
+
+@pytest.mark.parametrize("num_layers", [2, 0])
+def test_a_past_that_errs_holds_the_models_own_draws(num_layers):
+    """A model that is certain of one code puts that one in, in the share that is asked for."""
+    model = make(num_layers=num_layers, own_draws=0.5)
+    nn.init.zeros_(model.frame.head.weight)
+    nn.init.zeros_(model.frame.head.bias)
+    model.frame.head.bias.data[..., 4] = 50
+    codes = torch.zeros(400, 3, 4, 5, dtype=torch.int64)
+    torch.manual_seed(0)
+    past = model._past_that_errs(codes, steps(400, 2))
+    assert not past[:, 0].any()
+    assert past[:, 1:].unique().tolist() == [0, 4]
+    shares = (past[:, 1:] == 4).double().flatten(1).mean(1)
+    assert shares.mean().item() == pytest.approx(0.25, abs=0.03), "between none and half"
+    assert shares.max() > 0.4
+    assert shares.min() < 0.1
+
+
+@pytest.mark.parametrize("num_layers", [2, 0])
 def test_each_frame_is_predicted_from_the_frames_and_actions_before_it_alone(num_layers):
     model, codes, actions = make(num_layers=num_layers), clip(), steps()
     before = model(codes, actions).log_prob

@@ -53,3 +53,9 @@ def test_each_frame_and_action_has_its_own_weights_and_each_block_its_own_share(
         x = block(x, share)
     torch.testing.assert_close(found, x)
     assert [block.spread.dilation[0] for block in past.blocks] == list(DILATIONS)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_a_share_of_own_draws_is_between_none_and_all(share):
+    with pytest.raises(ValueError, match=r"own_draws must be in \[0, 1\], got"):
+        VideoConfig(own_draws=share)

@@ -86,3 +86,30 @@ def check_conditions(
         shape = (size[0], config.condition_channels, *size[1:])
         if condition.shape != shape:
             raise ValueError(f"condition must have the shape {shape}, got {tuple(condition.shape)}")
+
+
+class Codebooks(Protocol):
+    """Settings of a prior that say which codes a position has."""
+
+    @property
+    def num_codes(self) -> int: ...
+
+    @property
+    def num_codebooks(self) -> int: ...
+
+
+def arrange_given(given: Tensor, config: Codebooks, size: tuple[int, int, int]) -> Tensor:
+    """A copy of the given codes as int64 (B, H, W, C), -1 where there is none, if they fit."""
+    num_codes, num_codebooks = config.num_codes, config.num_codebooks
+    if given.is_floating_point() or given.dtype == torch.bool:
+        raise TypeError(f"given must be integers, got {given.dtype}")
+    full = size if num_codebooks == 1 else (size[0], num_codebooks, *size[1:])
+    if given.shape != full:
+        raise ValueError(f"given must have the shape {full}, got {tuple(given.shape)}")
+    low, high = (bound.item() for bound in torch.aminmax(given))
+    if low < -1 or high >= num_codes:
+        raise ValueError(
+            f"given must lie in [0, {num_codes}), or be -1 where unknown, "
+            f"got values from {low} to {high}"
+        )
+    return (given.movedim(1, -1) if num_codebooks > 1 else given[..., None]).long().clone()

@@ -1,6 +1,7 @@
 """What a gated PixelCNN is made of: a layer of its two stacks, and the head over its features.
 
 Source: van den Oord et al., "Conditional Image Generation with PixelCNN Decoders" (NIPS 2016).
+`attention.py` has what a layer of convolutions cannot reach.
 """
 
 import torch

@@ -16,9 +16,18 @@ from tqdm.auto import tqdm
 
 from vqvae_lite.checks import check_codes, check_positive_int
 from vqvae_lite.modules import device_of, evaluating
-from vqvae_lite.priors.drawing import check_conditions, check_sharpness, draw, generator_for
+from vqvae_lite.priors.attention import HEAD_WIDTH, CausalAttention, positions
+from vqvae_lite.priors.drawing import (
+    arrange_given,
+    check_conditions,
+    check_sharpness,
+    draw,
+    generator_for,
+)
 from vqvae_lite.priors.layers import CodeHead, GatedLayer
 from vqvae_lite.priors.sampling import walk_map
+
+_OPTIONAL = ("num_classes", "condition_channels", "position_channels", "attention_every")
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,10 @@ class PixelCNNConfig:
         condition_channels: of the feature map to condition on; None for no map.
         dropout: share in [0, 1) of the horizontal stack's gated features that a training pass
             leaves out.
+        position_channels: of `attention.positions`, a multiple of 4: each layer is then told where
+            in the map a position is; None: nothing tells it.
+        attention_every: a `CausalAttention` after every so many layers, which reaches over the
+            whole map; None for none. The width is then a multiple of 16.
 
     Raises:
         TypeError, ValueError: for a setting outside its range.
@@ -51,11 +64,13 @@ class PixelCNNConfig:
     num_classes: int | None = None
     condition_channels: int | None = None
     dropout: float = 0.0
+    position_channels: int | None = None
+    attention_every: int | None = None
 
     def __post_init__(self):
         sizes = asdict(self)
         del sizes["dropout"]
-        for name in ("num_classes", "condition_channels"):
+        for name in _OPTIONAL:
             if sizes[name] is None:
                 del sizes[name]
         check_positive_int(**sizes)
@@ -63,6 +78,14 @@ class PixelCNNConfig:
             raise ValueError(f"kernel_size must be odd, got {self.kernel_size}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+        if (self.position_channels or 0) % 4:
+            raise ValueError(
+                f"position_channels must be a multiple of 4, got {self.position_channels}"
+            )
+        if self.attention_every is not None and self.width % HEAD_WIDTH:
+            raise ValueError(
+                f"width must be a multiple of {HEAD_WIDTH} with attention, got {self.width}"
+            )
 
 
 class PixelCNNOutput(NamedTuple):
@@ -105,15 +128,23 @@ class GatedPixelCNN(nn.Module):
         nn.init.normal_(self.embedding.weight, std=config.num_codebooks**-0.5)
         offsets = config.num_codes * torch.arange(config.num_codebooks)
         self.register_buffer("offsets", offsets, persistent=False)
+        channels = (config.condition_channels or 0) + (config.position_channels or 0)
         self.layers = nn.ModuleList(
             GatedLayer(
                 config.width,
                 config.kernel_size,
                 config.num_classes,
-                config.condition_channels,
+                channels or None,
                 config.dropout,
             )
             for _ in range(config.num_layers)
+        )
+        every = config.attention_every or config.num_layers + 1
+        self.attention = nn.ModuleDict(
+            {
+                str(n - 1): CausalAttention(config.width)
+                for n in range(every, len(self.layers) + 1, every)
+            }
         )
         self.head = CodeHead(config.num_codes, config.width, config.num_codebooks)
 
@@ -205,7 +236,7 @@ class GatedPixelCNN(nn.Module):
         if given is None:
             codes = torch.full((batch, height, width, config.num_codebooks), -1, device=device)
         else:
-            codes = _arrange_given(given, config, (batch, height, width)).to(device)
+            codes = arrange_given(given, config, (batch, height, width)).to(device)
         rows = (codes < 0).flatten(2).any(2).any(0).tolist()  # those with a code to draw
         generator = generator_for(self, device, seed)
 
@@ -240,10 +271,26 @@ class GatedPixelCNN(nn.Module):
         self, codes: Tensor, rows: list[bool], label: Tensor | None, condition: Tensor | None
     ) -> Iterator[tuple[tuple, Tensor]]:
         """See `sampling.walk_map`."""
-        layers = cast("Sequence[GatedLayer]", self.layers)
         return walk_map(
-            codes, rows, label, condition, embed=self._embed, layers=layers, head=self.head
+            codes,
+            rows,
+            label,
+            self._placed(condition, codes),
+            embed=self._embed,
+            layers=cast("Sequence[GatedLayer]", self.layers),
+            attention={int(n): cast("CausalAttention", a) for n, a in self.attention.items()},
+            head=self.head,
         )
+
+    def _placed(self, condition: Tensor | None, codes: Tensor) -> Tensor | None:
+        """The condition, and beside it where each position of codes (B, H, W, C) is."""
+        if self.config.position_channels is None:
+            return condition
+        weight = self.head.weight
+        height, width = codes.shape[1:3]
+        where = positions(height, width, self.config.position_channels, weight.device)
+        where = where.to(weight).expand(len(codes), -1, -1, -1)
+        return where if condition is None else torch.cat([condition.to(where), where], 1)
 
     def _embed(self, codes: Tensor) -> Tensor:
         """The sum of the vectors at each position: int64 (..., C) to (..., width)."""
@@ -254,8 +301,11 @@ class GatedPixelCNN(nn.Module):
         embedded = self._embed(codes).permute(0, 3, 1, 2)
         # A row down and a column right: v then knows the rows above, h the codes to the left.
         v, h = F.pad(embedded, (0, 0, 1, -1)), F.pad(embedded, (1, -1))
-        for layer in self.layers:
+        condition = self._placed(condition, codes)
+        for index, layer in enumerate(self.layers):
             v, h = layer(v, h, label, condition)
+            if str(index) in self.attention:
+                h = h + self.attention[str(index)](h)
         features = h.permute(0, 2, 3, 1).flatten(0, 2)
         return self.head(features, codes.permute(3, 0, 1, 2).flatten(1))
 
@@ -280,20 +330,3 @@ def _arrange(logits: Tensor, codes: Tensor) -> Tensor:
     batch, height, width, num_codebooks = codes.shape
     logits = logits.view(num_codebooks, batch, height, width, -1).permute(1, 0, 4, 2, 3)
     return logits if num_codebooks > 1 else logits[:, 0]
-
-
-def _arrange_given(given: Tensor, config: PixelCNNConfig, size: tuple[int, int, int]) -> Tensor:
-    """A copy of the given codes as int64 (B, H, W, C), -1 where there is none, if they fit."""
-    num_codes, num_codebooks = config.num_codes, config.num_codebooks
-    if given.is_floating_point() or given.dtype == torch.bool:
-        raise TypeError(f"given must be integers, got {given.dtype}")
-    full = size if num_codebooks == 1 else (size[0], num_codebooks, *size[1:])
-    if given.shape != full:
-        raise ValueError(f"given must have the shape {full}, got {tuple(given.shape)}")
-    low, high = (bound.item() for bound in torch.aminmax(given))
-    if low < -1 or high >= num_codes:
-        raise ValueError(
-            f"given must lie in [0, {num_codes}), or be -1 where unknown, "
-            f"got values from {low} to {high}"
-        )
-    return (given.movedim(1, -1) if num_codebooks > 1 else given[..., None]).long().clone()

@@ -5,11 +5,12 @@ layers have found stays: in a `GatedPixelCNN` the rows above and the row so far,
 queue for each layer.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from vqvae_lite.priors.attention import AttentionCache, CausalAttention
 from vqvae_lite.priors.layers import CodeHead, GatedLayer, gated
 
 
@@ -21,6 +22,7 @@ def walk_map(
     *,
     embed: Callable[[Tensor], Tensor],
     layers: Sequence[GatedLayer],
+    attention: Mapping[int, CausalAttention],
     head: CodeHead,
 ) -> Iterator[tuple[tuple, Tensor]]:
     """Goes through a map in the order of the factorisation (see `GatedPixelCNN`).
@@ -28,7 +30,8 @@ def walk_map(
     The vertical stack of a row depends on the rows above alone, so it is computed for the whole
     row at once, as soon as the row above is known; of its features only the last rows are kept, as
     many as the kernel is high. The horizontal stack goes along the row; in each layer a position
-    needs its own features and the few to its left.
+    needs its own features and the few to its left; where there is attention, the keys and values
+    of all before it, those of the rows included in which nothing is drawn.
 
     Args:
         codes: int64 (B, H, W, C); each must be there when the walk goes on after its place.
@@ -37,6 +40,7 @@ def walk_map(
         condition: (B, condition_channels, H, W), or None.
         embed: codes (..., C) to vectors (..., width).
         layers: their weights are read once, at the start.
+        attention: after which layers, by number.
         head: gives the logits.
 
     Yields:
@@ -55,6 +59,10 @@ def walk_map(
         layer.horizontal.weight[:, :, 0].permute(2, 1, 0).flatten(0, 1) for layer in layers
     ]
     out = [layer.out.weight[:, :, 0, 0].t().contiguous() for layer in layers]
+    caches = {
+        index: AttentionCache(layer, empty[:, 0, 0], len(rows) * width)
+        for index, layer in attention.items()
+    }
 
     for row, wanted in enumerate(rows):
         v = (embed(codes[:, row - 1 : row]) if row else empty[:, :1]).permute(0, 3, 1, 2)
@@ -65,15 +73,17 @@ def walk_map(
             above[index] = seen[:, 1:]
             v, from_above = layer.from_above(seen.permute(0, 3, 1, 2), label, local)
             gates.append(from_above[:, :, 0].permute(2, 0, 1).contiguous().unbind(0))
-        if not wanted:
+        if not (wanted or caches):
             continue
         for column in range(width):
             for index in range(len(layers)):
                 x = torch.addmm(gates[index][column], windows[index][column], horizontal[index])
                 h, following = places[index][column], places[index + 1][column]
                 torch.addmm(h, gated(x), out[index], out=following)
+                if index in caches:
+                    following += caches[index].step(following)
             x = places[-1][column]
-            for book in range(num_codebooks):
+            for book in range(num_codebooks if wanted else 0):
                 place = slice(None), row, column, book
                 yield place, head.step(x, book)
                 if book + 1 < num_codebooks:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset
 
+from vqvae_lite.checks import size_of
 from vqvae_lite.images import FolderImages, TensorImages, load_cifar10, shrink
 from vqvae_lite.maze import SIZE, load_maze
 from vqvae_lite.recipes.recipe import Recipe, TrainingData
@@ -71,6 +73,23 @@ def maze_images(split: str, size: int, folder: str | Path | None = None) -> Tens
         raise ValueError(f"the mazes have images of {SIZE} pixels, so size={size} is none")
     frames = load_maze(split, folder).frames
     return TensorImages(frames if size == SIZE else shrink(frames, size))
+
+
+class MirroredImages(Dataset):
+    """Every image of a data set with left and right swapped.
+
+    Args:
+        images: gives uint8 (C, H, W).
+    """
+
+    def __init__(self, images: Dataset):
+        self.images = images
+
+    def __len__(self) -> int:
+        return size_of(self.images, "mirror")
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.images[index].flip(-1)
 
 
 def mirror_and_prepare(batch: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from vqvae_lite.checkpoints import Checkpoint, CheckpointError
@@ -9,7 +10,7 @@ from vqvae_lite.distributed import Place
 from vqvae_lite.encoding import CodeMaps, encode_images
 from vqvae_lite.models import load_checkpoint
 from vqvae_lite.modules import fingerprint
-from vqvae_lite.recipes.images import training_images
+from vqvae_lite.recipes.images import MirroredImages, training_images
 from vqvae_lite.recipes.recipe import PRIORS, Recipe, TrainingData, recipe_of
 from vqvae_lite.recipes.sound import load_utterances
 from vqvae_lite.sound.coding import (
@@ -21,7 +22,7 @@ from vqvae_lite.sound.coding import (
 
 
 def map_data(recipe: Recipe, coder: Checkpoint, place: Place) -> TrainingData:
-    """The codes of the images that a VQ-VAE was trained on.
+    """The codes of the images that a VQ-VAE was trained on, as they are and mirrored if it was.
 
     Args:
         recipe: of the prior.
@@ -32,8 +33,11 @@ def map_data(recipe: Recipe, coder: Checkpoint, place: Place) -> TrainingData:
         CheckpointError: the VQ-VAE has no recipe.
         ValueError, FileNotFoundError: as `training_images`.
     """
-    images = training_images(recipe_of(coder))
-    codes = encode_images(coder.model.to(place.device), images, progress=place.rank == 0)
+    source = recipe_of(coder)
+    images = training_images(source)
+    sets = [images, MirroredImages(images)] if source.data.mirrored else [images]
+    model = coder.model.to(place.device)
+    codes = torch.cat([encode_images(model, each, progress=place.rank == 0) for each in sets])
     shape = list(codes.shape[-2:])
     text = f"{len(codes)} maps of {shape[0]}x{shape[1]} codes"
     return TrainingData(CodeMaps(codes), Tensor.long, text, {"map": shape})

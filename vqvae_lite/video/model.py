@@ -119,6 +119,9 @@ class VideoPrior(nn.Module):
     def forward(self, codes: Tensor, actions: Tensor | None = None) -> VideoOutput:
         """Log-likelihood of every frame after the first, all at once.
 
+        In training mode with `config.own_draws`, given a past that errs: what is judged are the
+        true codes all the same.
+
         Args:
             codes: integers in [0, K), (B, T, H, W), T at least 2.
             actions: integers in [0, num_actions), (B, T - 1): what was done between two frames.
@@ -127,7 +130,8 @@ class VideoPrior(nn.Module):
         Raises:
             TypeError, ValueError: for another dtype, shape or range.
         """
-        return self._from(1, codes, actions)
+        past = self._past_that_errs(codes, actions) if self._errs() else codes
+        return self._from(1, codes, actions, past)
 
     def log_prob(self, codes: Tensor, actions: Tensor | None = None, first: int = 1) -> Tensor:
         """Log p(frames from `first` on | those before), in nats: float64 (B,).
@@ -143,7 +147,7 @@ class VideoPrior(nn.Module):
             TypeError, ValueError: as `forward`.
         """
         with evaluating(self):
-            return self._from(first, codes, actions).log_prob.sum(1, dtype=torch.float64)
+            return self._from(first, codes, actions, codes).log_prob.sum(1, dtype=torch.float64)
 
     @torch.no_grad()
     def sample(
@@ -204,8 +208,28 @@ class VideoPrior(nn.Module):
                 film = torch.cat([film, drawn[:, None]], 1)
         return film[:, -frames:]
 
-    def _from(self, first: int, codes: Tensor, actions: Tensor | None) -> VideoOutput:
-        """What `forward` gives, for the frames from `first` on alone."""
+    def _errs(self) -> bool:
+        return self.training and self.config.own_draws > 0
+
+    @torch.no_grad()
+    def _past_that_errs(self, codes: Tensor, actions: Tensor | None) -> Tensor:
+        """A film (B, T, H, W) as given, but for a share of its codes after the first frame.
+
+        These are drawn, each given the true past and the true codes before it in its frame.
+        """
+        with evaluating(self):
+            self._check(codes, actions, codes.shape[1] - 1 if codes.ndim == 4 else 0)
+            condition = self._look(1, codes[:, :-1], actions)
+            logits = self.frame(codes[:, 1:].flatten(0, 1), condition=condition).logits
+        # The largest of logits with Gumbel noise is a draw from their softmax.
+        drawn = (logits - torch.empty_like(logits).exponential_().log()).argmax(1)
+        share = self.config.own_draws * torch.rand(len(codes), 1, 1, 1, device=codes.device)
+        replaced = torch.rand(codes[:, 1:].shape, device=codes.device) < share
+        later = torch.where(replaced, drawn.view_as(replaced), codes[:, 1:].long())
+        return torch.cat([codes[:, :1].long(), later], 1)
+
+    def _from(self, first: int, codes: Tensor, actions: Tensor | None, past: Tensor) -> VideoOutput:
+        """What `forward` gives, for the frames from `first` on alone, after this past."""
         self._check(codes, actions, codes.shape[1] - 1 if codes.ndim == 4 else 0)
         frames = codes.shape[1]
         if frames < 2:
@@ -213,7 +237,7 @@ class VideoPrior(nn.Module):
         check_positive_int(first=first)
         if first >= frames:
             raise ValueError(f"first must be below {frames}, the frames; got {first}")
-        condition = self._look(first, codes[:, :-1], actions)
+        condition = self._look(first, past[:, :-1], actions)
         out = self.frame(codes[:, first:].flatten(0, 1), condition=condition)
         return VideoOutput(out.log_prob.view(len(codes), -1), out.loss)
 

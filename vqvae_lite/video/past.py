@@ -24,6 +24,9 @@ class VideoConfig:
         pixelcnn_width: of the PixelCNN.
         num_layers: of the PixelCNN; 0 for none: every code is then drawn at once.
         dropout: share in [0, 1) of features that a training pass leaves out, in both networks.
+        own_draws: in [0, 1], the largest share of the past codes that a training pass replaces by
+            the model's own draws: a past that errs, as its films do, instead of one that is always
+            right. Each film of a batch draws its share between 0 and this.
     """
 
     num_codes: int = 512
@@ -34,6 +37,7 @@ class VideoConfig:
     pixelcnn_width: int = 48
     num_layers: int = 6
     dropout: float = 0.1
+    own_draws: float = 0.0
 
     def __post_init__(self):
         check_positive_int(
@@ -44,6 +48,8 @@ class VideoConfig:
         )
         if self.num_actions is not None:
             check_positive_int(num_actions=self.num_actions)
+        if not 0 <= self.own_draws <= 1:
+            raise ValueError(f"own_draws must be in [0, 1], got {self.own_draws}")
         if self.num_layers == 0 and not isinstance(self.num_layers, bool):
             PixelCNNConfig(dropout=self.dropout)
         else:
