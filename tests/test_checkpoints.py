@@ -104,6 +104,13 @@ def _poison(folder):
     save_file(tensors, file)
 
 
+def _scale(folder, name, values, dtype=torch.float32):
+    file = folder / "model.safetensors"
+    tensors = load_file(file)
+    tensors["encoder.to_codes.weight"] = tensors["encoder.to_codes.weight"].to(torch.int8)
+    save_file({**tensors, f"{name}:scale": torch.full((values,), 0.1, dtype=dtype)}, file)
+
+
 def _other_weights(folder):
     other = save_checkpoint(folder.parent / "other", new_model(replace(SMALL, width=9)), step=1)
     shutil.copy(other / "model.safetensors", folder)
@@ -123,6 +130,9 @@ def _other_weights(folder):
         (lambda f: _change(f, step="x"), "'step' must be an int"),
         (_other_weights, "does not fit its configuration"),
         (_poison, "quantizer.count contains NaN or Inf"),
+        (lambda f: _scale(f, "nothing", 4), "nothing:scale is of no weight in 8 bits"),
+        (lambda f: _scale(f, "encoder.to_codes.weight", 99), "with as many rows"),
+        (lambda f: _scale(f, "encoder.to_codes.bias", 4), "bias:scale is of no weight in 8 bits"),
     ],
 )
 def test_damaged_and_foreign_checkpoints(tmp_path, damage, message):

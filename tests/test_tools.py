@@ -18,6 +18,9 @@ import notebook_file
 import notebooks
 import set_repository
 import shrink_checkpoint
+from vqvae_lite.checkpoints import save_checkpoint
+from vqvae_lite.models import load_checkpoint, new_model
+from vqvae_lite.priors.pixelcnn import PixelCNNConfig
 
 v4 = nbformat.v4
 
@@ -263,6 +266,28 @@ def test_a_checkpoint_is_rounded_to_half_precision_but_for_integers_and_what_is_
     for name, value in found.items():
         assert torch.equal(value, state[name].to(value.dtype))
     assert [file.name for file in path.iterdir()] == ["model.safetensors"]
+
+
+def test_in_8_bits_each_row_has_its_own_scale_and_a_checkpoint_loads_as_before(tmp_path):
+    model = new_model("pixelcnn", PixelCNNConfig(num_codes=7, width=8, num_layers=2), seed=0)
+    torch.nn.init.normal_(model.head.weight)
+    model.layers[0].vertical.weight.data[3] *= 1000
+    model.layers[0].vertical.weight.data[4] = 0
+    path = save_checkpoint(tmp_path / "run", model, step=1)
+    whole = (path / "model.safetensors").stat().st_size
+    assert shrink_checkpoint.shrink(path, bits=8) > 0.5 * whole
+    again = (path / "model.safetensors").read_bytes()
+    assert shrink_checkpoint.shrink(path, bits=8) == 0
+    assert (path / "model.safetensors").read_bytes() == again, "what is in 8 bits stays"
+    found = load_checkpoint(path).model.state_dict()
+    for name, value in model.state_dict().items():
+        assert found[name].dtype == torch.float32
+        if value.ndim > 1:
+            rows = value.flatten(1)
+            apart = (found[name].flatten(1) - rows).abs().amax(1)
+            assert (apart <= 0.5001 / 127 * rows.abs().amax(1)).all(), name
+        else:
+            assert torch.equal(found[name], value.half().float())
 
 
 @pytest.mark.parametrize(

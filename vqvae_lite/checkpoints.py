@@ -22,6 +22,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 FORMAT = "vqvae-lite checkpoint 1"
+# Beside a weight that is stored in 8 bits: what a 1 stands for in each of its rows.
+SCALE = ":scale"
 _STEP_NAME = re.compile(r"step-(\d{8,})")
 
 
@@ -234,7 +236,7 @@ def read_config(path: Path) -> dict:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file, by name; those stored in half precision become float32.
+    """The tensors of a file, by name; those stored in half precision or 8 bits become float32.
 
     Raises:
         CheckpointError: it is missing, truncated, or of another format.
@@ -245,10 +247,12 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"{path} is missing") from None
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is truncated or not a safetensors file: {error}") from error
-    return {
-        name: value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
-        for name, value in tensors.items()
-    }
+    scales = {name: tensors.pop(name) for name in list(tensors) if name.endswith(SCALE)}
+    for name, scale in scales.items():
+        value = tensors.get(name.removesuffix(SCALE))
+        if value is None or value.dtype != torch.int8 or scale.shape != value.shape[:1]:
+            raise CheckpointError(f"{path}: {name} is of no weight in 8 bits with as many rows")
+    return {name: _widen(value, scales.get(name + SCALE)) for name, value in tensors.items()}
 
 
 def fill(model: nn.Module, state: dict[str, Tensor], path: Path) -> None:
@@ -272,6 +276,13 @@ def fill(model: nn.Module, state: dict[str, Tensor], path: Path) -> None:
         if not torch.isfinite(value).all():
             raise CheckpointError(f"{path}: {name} contains NaN or Inf")
     model.load_state_dict(state)
+
+
+def _widen(value: Tensor, scale: Tensor | None) -> Tensor:
+    """A stored tensor as a model takes it; one in 8 bits has a scale for each of its rows."""
+    if scale is not None:
+        return value * scale.float().view(-1, *[1] * (value.ndim - 1))
+    return value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
 
 
 def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
