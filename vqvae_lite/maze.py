@@ -12,13 +12,13 @@ from zipfile import BadZipFile
 import numpy as np
 import torch
 
-from vqvae_lite.folders import check_split, find_data
+from vqvae_lite.data.places import find_data
+from vqvae_lite.folders import check_split
 from vqvae_lite.images import read_frames
 
 ACTIONS = ("forward", "left", "right")
 SIZE = 84  # pixels along each side of a frame
 
-_CHECKOUT = Path(__file__).resolve().parents[1]
 _SUMMARY = "maze.json"  # written last: where it stands, all the rest does
 _REMEDY = "`make data` makes the shipped data again"
 
@@ -48,15 +48,14 @@ def load_maze(split: str, root: str | Path | None = None) -> Maze:
 
     Args:
         split: "train", "validation" or "test".
-        root: the folder with the data. By default `data/maze` of the checkout that this package
-            stands in, or else the folder `maze` under `data_root()`.
+        root: the folder with the data; by default it is looked for, as `data.find` does.
 
     Raises:
         ValueError: the split has another name, or a file holds something else than it should.
         FileNotFoundError: the data, or one of its files, is not there.
     """
     check_split(split)
-    folder = find_data("maze", _CHECKOUT, root)
+    folder = find_data("maze", root)
     length, ids, actions, poses = _read_walks(folder, split)
     frames = torch.empty((len(ids), length, 3, SIZE, SIZE), dtype=torch.uint8)
     for walk, number in zip(frames, ids, strict=True):

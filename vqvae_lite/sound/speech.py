@@ -14,7 +14,8 @@ from typing import Any
 
 import torch
 
-from vqvae_lite.folders import SPLITS, check_split, find_data
+from vqvae_lite.data.places import find_data
+from vqvae_lite.folders import SPLITS, check_split
 from vqvae_lite.sound.files import Utterance, read_sound
 from vqvae_lite.sound.labels import Phone, read_labels
 
@@ -26,7 +27,6 @@ PHONES = (
     "th", "uh", "uw", "v", "w", "y", "z", "zh",
 )  # fmt: skip
 
-_CHECKOUT = Path(__file__).resolve().parents[2]
 _SUMMARY = "speech.json"  # written last: where it stands, all the rest does
 _REMEDY = "`make data` makes the shipped data again"
 
@@ -39,8 +39,7 @@ def load_speech(
     Args:
         split: "train", "validation" or "test". No sentence is in two of them.
         speakers: names out of `SPEAKERS`, such as `SYNTHETIC`; by default all of them.
-        root: the folder with the data. By default `data/speech` of the checkout that this package
-            stands in, or else the folder `speech` under `data_root()`.
+        root: the folder with the data; by default it is looked for, as `data.find` does.
 
     Returns:
         The utterances, speaker after speaker in the order asked for. Phones are symbols out of
@@ -55,7 +54,7 @@ def load_speech(
     speakers = SPEAKERS if speakers is None else speakers
     if isinstance(speakers, str) or not speakers or not set(speakers) <= set(SPEAKERS):
         raise ValueError(f"speakers must be some of {', '.join(SPEAKERS)}; got {speakers!r}")
-    folder = find_data("speech", _CHECKOUT, root)
+    folder = find_data("speech", root)
     rows = _read_table(folder)
     names = [(row["speaker"], row["utterance"]) for row in rows]
     phones = _remedied(folder / "phones.csv", lambda path: read_labels(path, names))
