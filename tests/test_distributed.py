@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from test_modes import SETTINGS
-from vqvae_lite.distributed import JointBatchNorm, Place, check_joint
+from vqvae_lite.distributed import JointBatchNorm, Place, check_joint, processes
 from vqvae_lite.models import MODELS as ALL_MODELS
 from vqvae_lite.models import load_checkpoint, new_model
 from vqvae_lite.priors.pixelcnn import PixelCNNConfig
@@ -232,3 +232,19 @@ def test_alone_a_joint_norm_is_that_of_torch_to_the_bit(shape):
     assert torch.equal(ours(x), torchs(x))
     for key, value in ours.state_dict().items():
         assert torch.equal(value, torchs.state_dict()[key]), key
+
+
+@pytest.mark.parametrize("asked", [None, "cuda", "cuda:0"])
+def test_alone_on_a_gpu_the_device_is_one_that_torch_can_set(asked, monkeypatch):
+    """As on a machine with one GPU: `torch.cuda.set_device` takes no device without a number."""
+    chosen = []
+
+    def set_device(device):
+        chosen.append(torch.cuda._utils._get_device_index(device))
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "set_device", set_device)
+    with processes(asked) as place:
+        assert place == Place(0, 1, torch.device("cuda", 0))
+    assert chosen == [0]

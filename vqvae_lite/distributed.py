@@ -52,6 +52,8 @@ def processes(device: str | None = None) -> Iterator[Place]:
             raise ValueError(f"device {device!r} was asked for, but no CUDA GPU is available")
         if world > 1:
             chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        elif chosen.index is None:  # which `set_device` refuses
+            chosen = torch.device("cuda", torch.cuda.current_device())
         torch.cuda.set_device(chosen)
     joined = world > 1 and not dist.is_initialized()
     if joined:
