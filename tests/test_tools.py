@@ -147,46 +147,6 @@ def test_cell_names_follow_what_the_cells_say():
     assert names("new", "a", "b", "a")[1:] == names("a", "b", "a")
 
 
-@pytest.fixture
-def first_cell(monkeypatch):
-    """Runs the first code cell somewhere; gives back the commands that it would have started."""
-
-    def run(folder, absent=()):
-        commands = []
-        monkeypatch.chdir(folder)
-        # Other tests may have put the checkout there already; the cell is to find it by itself.
-        root = str(notebook_file.ROOT)
-        monkeypatch.setattr(sys, "path", [path for path in sys.path if path not in ("", root)])
-        monkeypatch.setattr(subprocess, "run", lambda command, **_: commands.append(command))
-        there = dict.fromkeys(absent)
-        monkeypatch.setattr(importlib.util, "find_spec", lambda name: there.get(name, "found"))
-        exec(compile(notebook_file.source(), "first cell", "exec"), {})
-        return [[str(word) for word in command] for command in commands]
-
-    return run
-
-
-def test_first_cell_does_nothing_in_a_checkout(first_cell, capsys):
-    root = notebook_file.ROOT
-    assert first_cell(root / "book") == []
-    assert sys.path.count(str(root)) == 1
-    assert capsys.readouterr().out == ""
-
-
-def test_first_cell_fetches_the_book_where_it_is_not(first_cell, tmp_path):
-    url = set_repository.SETTING.search(set_repository.CONFIG.read_text())[0]
-    folder = tmp_path / url.rsplit("/", 1)[-1]
-    assert first_cell(tmp_path) == [["git", "clone", "--quiet", "--depth=1", url, str(folder)]]
-    assert sys.path[0] == str(folder)
-
-
-def test_first_cell_installs_only_where_something_is_missing(first_cell, capsys):
-    root = notebook_file.ROOT
-    (command,) = first_cell(root / "book", absent=("safetensors",))
-    assert command[1:] == ["-m", "pip", "install", "--quiet", f"{root}[all]", "ipywidgets"]
-    assert "safetensors" in capsys.readouterr().out
-
-
 def test_first_cell_is_put_once():
     notebook = v4.new_notebook(cells=[v4.new_markdown_cell("# T"), v4.new_code_cell("1")])
     assert notebook_file.put(notebook, "old")
