@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,11 @@ TAGS = ["bootstrap", "hide-input"]
 def source() -> str:
     """What the cell says."""
     return TEMPLATE.read_text(encoding="utf-8").strip()
+
+
+def address() -> str:
+    """Of the repository, as the cell says it."""
+    return re.search('(?m)^REPOSITORY = "(.*)"$', source())[1]
 
 
 def make_font_cache() -> None:

@@ -29,11 +29,7 @@ COLAB_PYTHON = "3.13"
 
 def cell(repository):
     """The first cell, of another repository."""
-    text, count = re.subn(
-        '(?m)^REPOSITORY = ".*"$', f'REPOSITORY = "{repository}"', notebook_file.source()
-    )
-    assert count == 1
-    return text
+    return notebook_file.source().replace(notebook_file.address(), repository)
 
 
 def error_of(source, folder):
