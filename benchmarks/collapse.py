@@ -16,6 +16,7 @@ import torch
 from record import run
 from stages import train_stages
 
+from vqvae_lite.distributed import Place
 from vqvae_lite.encoding import CodeMaps
 from vqvae_lite.images import gray, shrink
 from vqvae_lite.maze import load_maze
@@ -24,7 +25,7 @@ from vqvae_lite.models import load_checkpoint
 from vqvae_lite.secondstage.pixelvae import PixelVAE, PixelVAEConfig
 from vqvae_lite.secondstage.pixelvqvae import PixelVQVAE, PixelVQVAEConfig
 from vqvae_lite.secondstage.swap import measure_latent_use, rise_by_latent, share_in_use
-from vqvae_lite.training import TrainingConfig
+from vqvae_lite.training import ALONE, TrainingConfig
 
 SIZE = 16  # pixels
 # Rows that the decoder sees, and the layers that make it so. The first has as many layers as the
@@ -99,6 +100,7 @@ def train_maps(
     training: TrainingConfig,
     run: Path,
     details: dict,
+    place: Place = ALONE,
 ) -> None:
     """Trains a model of maps in stages; `details` go into its checkpoints."""
     train_stages(
@@ -110,6 +112,7 @@ def train_maps(
         run,
         details=lambda stage: {"training": asdict(stage), **details},
         prepare=torch.Tensor.long,
+        place=place,
     )
 
 

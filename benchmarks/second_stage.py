@@ -17,6 +17,7 @@ from collapse import measure, train_maps
 
 from tools.shrink_checkpoint import shrink
 from vqvae_lite.checkpoints import find_checkpoint
+from vqvae_lite.distributed import Place, processes
 from vqvae_lite.encoding import encode_images
 from vqvae_lite.images import TensorImages
 from vqvae_lite.maze import load_maze
@@ -38,12 +39,19 @@ def main() -> tuple[str, dict]:
     parser.add_argument("--run", required=True, help="the folder for the runs")
     parser.add_argument("--name", default="second_stage", help="of the results file")
     parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--first", default=FIRST_STAGE, help="default: the book's checkpoint")
     options = parser.parse_args()
+    with processes() as place:
+        return options.name, second_stages(options, place)
+
+
+def second_stages(options: argparse.Namespace, place: Place) -> dict:
+    """Trains both, and measures them."""
     run = Path(options.run)
     training = TrainingConfig(
         steps=options.steps, batch_size=16, learning_rate=1e-3, checkpoint_every=500
     )
-    first = load_checkpoint(FIRST_STAGE).model
+    first = load_checkpoint(options.first).model.to(place.device)
     codes = {
         split: encode_images(first, TensorImages(load_maze(split).frames))
         for split in ("train", "test")
@@ -52,10 +60,10 @@ def main() -> tuple[str, dict]:
     figures = {"images": len(codes["test"]), "training": asdict(training), **details, "models": {}}
     for name, width in WIDTHS.items():
         settings = PixelVQVAEConfig(**SETTINGS, width=width)
-        train_maps(settings, codes["train"], training, run / name, details)
+        train_maps(settings, codes["train"], training, run / name, details, place)
         model = load_checkpoint(round_to_half(run / name, run / f"{name}-half")).model
         figures["models"][name] = measure(name, model, codes["test"], codes["train"][::6])
-    return options.name, figures
+    return figures
 
 
 def round_to_half(run: Path, path: Path) -> Path:
