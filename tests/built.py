@@ -18,7 +18,8 @@ def built():
     if not index.exists():
         pytest.fail("no book in _build/html: run `make book`")
     sources = [ROOT / "_config.yml", ROOT / "_toc.yml"]
-    sources += [path for path in (ROOT / "book").glob("*") if path.is_file()]
+    for folder in ("book", "notebooks"):
+        sources += [path for path in (ROOT / folder).glob("*") if path.is_file()]
     sources += (ROOT / "book" / "_static").rglob("*.*")
     newer = [path.name for path in sources if path.stat().st_mtime > index.stat().st_mtime]
     if newer:

@@ -1,7 +1,8 @@
-"""Runs notebooks in place and stores them clean: `make notebooks`.
+"""Runs notebooks in place, stores them clean, and copies them plain: `make notebooks`.
 
     python tools/notebooks.py                        # every notebook of the book
     python tools/notebooks.py book/01_quantizer.ipynb
+    python tools/plain_notebooks.py                  # runs nothing, only makes the plain copies
 
 A notebook is written only when all its cells ran: after an error, with something on stderr that is
 no progress bar, or with a widget or progress bar in a cell whose output the tests compare, the old
@@ -26,6 +27,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from PIL import Image
 
 import notebook_file
+import plain_notebooks
 from cell_limits import limit_of, stored_seconds
 
 KEPT = ("tags", "mystnb", "vqvae")  # metadata of a cell
@@ -126,7 +128,7 @@ def smaller(png: str) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Run notebooks in place and store them clean.")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("notebook", nargs="*", type=Path, help="default: every book/*.ipynb")
     parser.add_argument("--timeout", type=float, default=600, help="seconds a cell may take")
     arguments = parser.parse_args()
@@ -140,6 +142,11 @@ def main() -> int:
         except (NotStoredError, FileNotFoundError) as error:
             print(f"not stored: {error}")
             failed = 1
+    try:
+        plain_notebooks.make()
+    except ValueError as error:
+        print(f"no plain copies: {error}")
+        failed = 1
     return failed
 
 

@@ -5,7 +5,8 @@
     python tools/set_repository.py --check    # change nothing; status 1 where something differs
 
 The address stands in _config.yml (`repository: url:`). From it follow the first code cell of the
-notebooks, and in the FILES the links of the FORMS below; other links there are left alone.
+notebooks, their plain copies, and in the FILES the links of the FORMS below; other links there are
+left alone.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import sys
 import nbformat
 
 import notebook_file
+import plain_notebooks
 
 ROOT = notebook_file.ROOT
 CONFIG = ROOT / "_config.yml"
@@ -76,6 +78,7 @@ def main() -> int:
             if not arguments.check:
                 notebook_file.name_cells(notebook)
                 notebook_file.write(notebook, file)
+    different += plain_notebooks.make(arguments.check)
 
     for file in different:
         print(f"{file.relative_to(ROOT)}: {'differs' if arguments.check else 'set'}")

@@ -1,5 +1,6 @@
 """The built book: complete, without a warning, described, and made of nothing but its own files."""
 
+import json
 import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -131,10 +132,30 @@ def test_page_is_in_order(page):
     assert page.title.text.strip()
 
 
-def test_notebooks_open_in_colab(page):
+def test_plain_copies_open_in_colab_and_are_downloaded(page):
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     slug = urlsplit(config["repository"]["url"]).path
-    name = page.path.relative_to(HTML).with_suffix(".ipynb")
-    if (ROOT / name).exists():
-        colab = f"https://colab.research.google.com/github{slug}/blob/main/{name.as_posix()}"
-        assert page.select(f'a[href="{colab}"]')
+    copy = ROOT / "notebooks" / page.path.with_suffix(".ipynb").name
+    if copy.exists():
+        colab = [a["href"] for a in page.select('a[href*="colab.research.google.com"]')]
+        prefix = f"https://colab.research.google.com/github{slug}/blob/main"
+        assert colab == [f"{prefix}/notebooks/{copy.name}"]
+        (source,) = page.select(f'a[href$="{copy.name}"].btn-download-source-button')
+        assert (page.path.parent / source["href"]).read_bytes() == copy.read_bytes()
+
+
+def test_plain_copies_have_the_numbers_of_the_page(page):
+    """Captions, equations and exercises; the rest of the copy is compared with its notebook."""
+    copy = ROOT / "notebooks" / page.path.with_suffix(".ipynb").name
+    if not copy.exists():
+        return
+    cells = json.loads(copy.read_text(encoding="utf-8"))["cells"]
+    text = "\n\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+    captions = [element.text.strip() for element in page.select("figcaption .caption-number")]
+    found = re.findall(r"(?m)^\*\*Figure (\d+\.\d+)\.\*\*", text)
+    assert sorted(f"Fig. {number}" for number in found) == sorted(captions)
+    equations = [element.text.strip("#\n\xb6 ") for element in page.select(".eqno")]
+    assert [f"({number})" for number in re.findall(r"\\tag\{(.*?)\}", text)] == equations
+    exercises = [element.text for element in page.select(".exercise > .admonition-title")]
+    numbers = [re.search(r"Exercise \d+\.\d+", title)[0] for title in exercises]
+    assert re.findall(r"(?m)^### (Exercise \d+\.\d+)", text) == numbers
