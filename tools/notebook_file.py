@@ -1,4 +1,4 @@
-"""Notebook files: the first code cell, the same in all, the names of cells, and storing."""
+"""Notebook files: the first code cell, the same in all, what is stored, and the names of cells."""
 
 import hashlib
 import os
@@ -12,6 +12,12 @@ import nbformat
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "tools" / "bootstrap_cell.py"
 TAGS = ["bootstrap", "hide-input"]
+KEPT = ("tags", "mystnb", "vqvae")  # metadata of a cell
+METADATA = {  # of a notebook
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def source() -> str:
@@ -47,10 +53,25 @@ def put(notebook: nbformat.NotebookNode, text: str) -> bool:
     return True
 
 
+def strip(notebook: nbformat.NotebookNode) -> None:
+    """Takes away what a notebook is not stored with, and what editors write into it; no outputs."""
+    name_cells(notebook)
+    notebook.nbformat_minor = 5
+    notebook.metadata = nbformat.from_dict(METADATA)
+    for cell in notebook.cells:
+        cell.metadata = {k: v for k, v in cell.metadata.items() if k in KEPT}
+        cell.pop("attachments", None)
+
+
+def text_of(notebook: nbformat.NotebookNode) -> str:
+    """The text of a notebook's file."""
+    return nbformat.writes(notebook) + "\n"
+
+
 def write(notebook: nbformat.NotebookNode, path: Path) -> None:
     """Stores a notebook at one blow, so that an interruption leaves the old file."""
     partial = path.with_suffix(".partial")
-    nbformat.write(notebook, partial)
+    partial.write_text(text_of(notebook), encoding="utf-8", newline="\n")
     os.replace(partial, path)
 
 

@@ -30,10 +30,7 @@ import notebook_file
 import plain_notebooks
 from cell_limits import limit_of, stored_seconds
 
-KEPT = ("tags", "mystnb", "vqvae")  # metadata of a cell
 IGNORED = "nbval-ignore-output"
-WIDGET = "application/vnd.jupyter.widget-view+json"
-KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 LARGE = 30_000  # bytes of a PNG: more are rows of frames, or nearly
 PROGRESS = re.compile(r"\r|\d+%\||\d+it \[|^\s*$")
 
@@ -86,12 +83,8 @@ def note_seconds(cell: nbformat.NotebookNode, took: float) -> None:
 
 def clean(notebook: nbformat.NotebookNode) -> None:
     """Takes out of an executed notebook what should not be stored."""
-    notebook_file.name_cells(notebook)
-    notebook.nbformat_minor = 5
-    notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    notebook_file.strip(notebook)
     for cell in notebook.cells:
-        cell.metadata = {k: v for k, v in cell.metadata.items() if k in KEPT}
-        cell.pop("attachments", None)
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if keep(output, cell)]
 
@@ -101,7 +94,7 @@ def keep(output: nbformat.NotebookNode, cell: nbformat.NotebookNode) -> bool:
     data, stderr = output.get("data", {}), output.get("name") == "stderr"
     if stderr and not all(map(PROGRESS.search, output.text.split("\n"))):
         raise NotStoredError(f"a cell writes to stderr\n{cell.source}\n---\n{output.text}")
-    passing = stderr or WIDGET in data
+    passing = stderr or notebook_file.WIDGET in data
     # The tests compare what comes out with what is stored: here the two would always differ.
     if passing and IGNORED not in cell.metadata.get("tags", []):
         raise NotStoredError(f"a widget or progress bar without the tag {IGNORED}\n{cell.source}")

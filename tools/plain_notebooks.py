@@ -14,7 +14,6 @@ import sys
 from pathlib import Path
 
 import nbformat
-import yaml
 
 import notebook_file
 from plain_markdown import Converter
@@ -55,13 +54,12 @@ def copy_of(path: Path) -> str:
     copy = nbformat.v4.new_notebook(cells=cells, metadata=notebook.metadata)
     copy.nbformat_minor = notebook.nbformat_minor
     notebook_file.name_cells(copy)
-    return nbformat.writes(copy) + "\n"
+    return notebook_file.text_of(copy)
 
 
 def note(path: Path) -> str:
     """Says what the copy is, and where it comes from."""
-    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-    url = config["repository"]["url"]
+    url = notebook_file.address()
     slug = url.removeprefix("https://github.com/")
     number = book().chapters[path.stem]
     return NOTE.format(number=number, url=url, slug=slug, name=path.name).replace("\n", " ")
