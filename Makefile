@@ -1,10 +1,11 @@
 # One line a target; what they do is in tools/. Another Python: make book PYTHON=python3.12
 python := .venv/bin/python
+first := $(or $(shell command -v python3),$(PYTHON),python3)
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
-book: environment  ## the book, from the stored outputs, in _build/html
+book: minimum  ## the book, from the stored outputs, in _build/html
 	@$(python) tools/book.py
 
 test: environment  ## lint, types, every test, every notebook, and the built book
@@ -28,6 +29,9 @@ serve: book  ## show the book at http://localhost:8000
 	@$(python) -m http.server --bind localhost --directory _build/html 8000
 
 environment:  ## make or update .venv; the others do this first
-	@$(or $(shell command -v python3),$(PYTHON),python3) tools/environment.py
+	@$(first) tools/environment.py
 
-.PHONY: help book test fast notebooks data bench serve environment
+minimum:  # .venv with no more than building the book needs
+	@$(first) tools/environment.py book
+
+.PHONY: help book test fast notebooks data bench serve environment minimum

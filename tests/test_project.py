@@ -5,9 +5,11 @@ import json
 import re
 import subprocess
 import sys
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import vqvae_lite
 from vqvae_lite import load_checkpoint
@@ -24,6 +26,9 @@ ROOT = Path(__file__).resolve().parent.parent
 def requirements(text):
     lines = (line.split("#")[0].strip() for line in text.splitlines())
     return {line for line in lines if line and not line.startswith("-")}
+
+
+BOOK = requirements((ROOT / "requirements-book.txt").read_text())
 
 
 def pyproject():
@@ -58,11 +63,27 @@ def test_version_is_the_same_everywhere():
     assert re.search(r"(?m)^## \[(.*?)\]", changes)[1] == vqvae_lite.__version__
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize(
+    "name", ["requirements-book.txt", "requirements.txt", "requirements-dev.txt"]
+)
 def test_every_requirement_is_pinned(name):
     pinned = set(re.findall(r"(?m)^([\w.-]+)==", (ROOT / "constraints.txt").read_text()))
     wanted = {re.match(r"[\w.-]+", line)[0] for line in requirements((ROOT / name).read_text())}
     assert wanted <= pinned
+
+
+def test_the_book_is_built_without_pytorch():
+    """Nothing that requirements-book.txt brings, nor what that brings, is large."""
+    names = [re.match(r"[\w.-]+", line)[0] for line in BOOK]
+    brought = set()
+    while names:
+        name = names.pop().lower().replace("_", "-")
+        if name not in brought:
+            brought.add(name)
+            needs = map(Requirement, distribution(name).requires or ())
+            names += [n.name for n in needs if not n.marker or n.marker.evaluate({"extra": ""})]
+    assert {"sphinx", "myst-nb"} <= brought
+    assert not brought & {"torch", "torchvision", "numpy", "matplotlib", "scipy", "pandas"}
 
 
 def test_repository_address_is_the_same_everywhere():

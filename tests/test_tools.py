@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 import cell_limits
 import environment
+import installing
 import notebook_file
 import notebooks
 import set_repository
@@ -184,18 +185,168 @@ def test_pythons_that_will_do(version, suits):
     assert environment.suits(version) is suits
 
 
-def test_environment_is_known_by_its_requirements(tmp_path, monkeypatch):
-    for name in ("requirements.txt", "requirements-dev.txt", "constraints.txt"):
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder with requirements and no .venv, for environment.py to work in; Python is 3.12."""
+    for name in environment.STAGES["all"]:
         (tmp_path / name).write_text("torch\n")
-    project = tmp_path / "pyproject.toml"
-    project.write_text('[project]\nname = "x"\n\n[tool.pytest.ini_options]\n')
+    venv = tmp_path / ".venv"
     monkeypatch.setattr(environment, "ROOT", str(tmp_path))
-    before = environment.record((3, 12))
-    project.write_text(project.read_text() + "[tool.ruff]\n")
-    assert environment.record((3, 12)) == before
-    (tmp_path / "constraints.txt").write_text("torch==2.15.0\n")
-    assert environment.record((3, 12)) != before
-    assert environment.record((3, 13)) != environment.record((3, 12))
+    monkeypatch.setattr(environment, "VENV", str(venv))
+    monkeypatch.setattr(environment, "RECORD", str(venv / "record.json"))
+    monkeypatch.setattr(
+        environment, "probe", lambda python: ((3, 12) if venv.exists() else None, python)
+    )
+    monkeypatch.setattr(environment, "find_python", lambda asked: ((3, 12), "python3.12"))
+    monkeypatch.setattr(environment, "tools", lambda: ["pip"])
+    monkeypatch.delenv("PYTHON", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def make_environment(place, monkeypatch):
+    """Calls environment.py; gives back its status and what was installed, by the list's name."""
+
+    def call(*arguments, works=True, stopped=False):
+        lists = []
+
+        def follow(command, title, venv):
+            if stopped and "-r" in command:
+                raise KeyboardInterrupt
+            if "-r" in command:
+                lists.append(command[command.index("-r") + 1])
+            elif "venv" in command:
+                lists.append("new")
+            return works
+
+        monkeypatch.setattr(installing, "follow", follow)
+        monkeypatch.setattr(sys, "argv", ["environment.py", *arguments])
+        try:
+            return environment.main(), lists
+        except KeyboardInterrupt:
+            return None, lists
+
+    return call
+
+
+BOOK, ALL = "requirements-book.txt", "requirements-dev.txt"
+
+
+def test_a_second_call_does_nothing(make_environment):
+    assert make_environment("book") == (0, ["new", BOOK])
+    assert make_environment("book") == (0, [])
+    assert make_environment() == (0, [ALL])
+    assert make_environment() == (0, [])
+    assert make_environment("book") == (0, [])
+
+
+@pytest.mark.parametrize("stage", ["book", "all"])
+def test_an_interrupted_environment_is_made_anew(make_environment, stage):
+    full = {"book": BOOK, "all": ALL}[stage]
+    assert make_environment(stage, stopped=True) == (None, ["new"])
+    assert make_environment(stage) == (0, ["new", full])
+    assert make_environment(stage) == (0, [])
+
+
+def test_an_interrupted_second_stage_is_made_anew(make_environment):
+    make_environment("book")
+    assert make_environment(stopped=True) == (None, [])
+    assert make_environment() == (0, ["new", ALL])
+
+
+def test_a_failed_stage_leaves_the_first_and_is_tried_again(make_environment, capsys):
+    make_environment("book")
+    assert make_environment(works=False) == (1, [ALL])
+    assert capsys.readouterr().out.endswith("failed; the next call tries again\n")
+    assert make_environment("book") == (0, [])
+    assert make_environment() == (0, [ALL])
+
+
+@pytest.mark.parametrize(
+    ("name", "book", "all_of_it"),
+    [
+        ("requirements-book.txt", [BOOK], [ALL]),
+        ("constraints.txt", [BOOK], [ALL]),
+        ("requirements.txt", [], [ALL]),
+        ("pyproject.toml", [], [ALL]),
+    ],
+)
+def test_what_has_changed_is_brought_up_to_date(place, make_environment, name, book, all_of_it):
+    make_environment()
+    (place / name).write_text("numpy\n")
+    assert make_environment("book") == (0, book)
+    assert make_environment() == (0, all_of_it)
+
+
+def test_settings_of_the_tools_are_no_requirement(place, make_environment):
+    make_environment()
+    with (place / "pyproject.toml").open("a") as file:
+        file.write("\n[tool.pytest.ini_options]\n[tool.ruff]\n")
+    assert make_environment() == (0, [])
+
+
+def test_an_unknown_stage_is_refused(make_environment, capsys):
+    assert make_environment("bok") == (2, [])
+    assert capsys.readouterr().out == ".venv: stage must be book or all, got bok\n"
+
+
+def test_the_interpreter_is_where_each_system_has_it(monkeypatch):
+    assert environment.python_of("a") == os.path.join("a", "bin", "python")
+    monkeypatch.setattr(os, "name", "nt")
+    assert environment.python_of("a") == os.path.join("a", "Scripts", "python.exe")
+
+
+def test_progress_is_what_pip_says_and_what_is_in_place():
+    there = {"pip"}
+    progress = installing.Progress(lambda: set(there))
+    said = []
+    for line in (
+        "Collecting torch>=2.4 (from -r requirements.txt (line 5))",
+        "  Downloading torch-2.15.0-cp311-cp311-linux_x86_64.whl (820.3 MB)",
+        "Requirement already satisfied: six",
+        "Collecting numpy",
+        "Installing collected packages: numpy, torch",
+    ):
+        progress.hear(line)
+        said.append(str(progress))
+    there.add("numpy")
+    assert said == [
+        "packages found: 1, torch",
+        "packages found: 1, torch (820.3 MB)",
+        "packages found: 1, torch (820.3 MB)",
+        "packages found: 2, numpy",
+        "0 of 2 packages in place",
+    ]
+    assert str(progress) == "1 of 2 packages in place"
+
+
+def test_progress_is_what_uv_says():
+    progress = installing.Progress(set)
+    progress.hear("Downloading torch (820.3MiB)")
+    assert str(progress) == "torch (820.3MiB)"
+    progress.hear("Prepared 34 packages in 3.21s")
+    assert str(progress) == "0 of 34 packages in place"
+
+
+def python_that(program):
+    return [sys.executable, "-c", program]
+
+
+def test_what_installs_is_not_silent_where_no_line_can_move(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(installing, "EVERY", 0)
+    program = "import time; print('Collecting torch', flush=True); time.sleep(1)"
+    assert installing.follow(python_that(program), "installing", str(tmp_path))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == ".venv: installing"
+    assert re.fullmatch(r"\.venv: installing: packages found: 1, torch, \d s", lines[-1])
+
+
+def test_what_fails_to_install_says_why(tmp_path, capsys):
+    program = "print('ERROR: no such package'); raise SystemExit(1)"
+    assert not installing.follow(python_that(program), "installing", str(tmp_path))
+    assert capsys.readouterr().out.endswith("failed, 0 s\nERROR: no such package\n")
+    assert not installing.follow([str(tmp_path / "absent")], "installing", str(tmp_path))
+    assert "failed: " in capsys.readouterr().out
 
 
 @pytest.fixture

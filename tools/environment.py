@@ -1,5 +1,8 @@
 """Makes .venv, the environment of the book, and keeps it up to date: `make` calls this first.
 
+    python tools/environment.py book    # what building the book needs; no PyTorch
+    python tools/environment.py         # all: to run notebooks, tests and benchmarks as well
+
 Uses uv where it is installed, and venv with pip where not (or where uv fails: it does not read
 pip's settings, so that an index that only pip knows is out of its reach). Nothing is done while
 the Python, the place and the requirements are those that .venv was completed with. Runs on any
@@ -14,38 +17,59 @@ import subprocess
 import sys
 import time
 
+import installing
+
 OLDEST, NEWEST = (3, 10), (3, 13)
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
-VENV_PYTHON = os.path.join(VENV, "bin", "python")
 RECORD = os.path.join(VENV, "vqvae-book.json")
+# What each stage installs, and what a change of it depends on. The second holds the first.
+BOOK = ("requirements-book.txt", "constraints.txt")
+STAGES = {
+    "book": BOOK,
+    "all": ("requirements-dev.txt", "requirements.txt", *BOOK, "pyproject.toml"),
+}
+SIZES = {
+    "book": "what the book is built with, about 300 MB",
+    "all": "all packages, about 6 GB, most of it PyTorch: minutes, by your connection",
+}
+
+
+def python_of(venv):
+    """The interpreter of a virtual environment."""
+    parts = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
+    return os.path.join(venv, *parts)
 
 
 def main():
     """Makes, updates or keeps .venv; returns the exit status."""
     os.chdir(ROOT)
+    stage = sys.argv[1] if len(sys.argv) > 1 else "all"
+    if stage not in STAGES or len(sys.argv) > 2:
+        say("stage must be book or all, got {}".format(" ".join(sys.argv[1:])))
+        return 2
     old, asked = read_record(), os.environ.get("PYTHON")
-    version, _ = probe(VENV_PYTHON)
+    version, _ = probe(python_of(VENV))
     if asked and probe(asked)[0] != version:
         version = None
-    if suits(version) and old == record(version):
+    # An interrupted run leaves "complete": false, and what it left is not built upon.
+    there = suits(version) and old == dict(old, complete=True, root=ROOT, python=name_of(version))
+    if there and old.get(stage) == digest(stage):
         return 0
     start = time.time()
-    # An interrupted run leaves "complete": false, and what it left is not built upon.
-    if suits(version) and old.get("complete", True) and old.get("root", ROOT) == ROOT:
-        say("updating it: the requirements are not those that it was made from")
-        done = update(version, old)
+    if there:
+        say("adding " + SIZES[stage] if stage not in old else "updating it: requirements changed")
+        done = update(stage, old)
     else:
         version, python = find_python(asked)
         if not suits(version):
             return complain(version, python, asked)
-        say("making it with Python {}.{}".format(*version))
-        say("about 5 GB of packages, most of it PyTorch: minutes, by your connection")
-        done = any(make(tool, version, python) for tool in tools())
+        say("making it with Python {}: {}".format(name_of(version), SIZES[stage]))
+        done = any(make(tool, stage, version, python) for tool in tools())
     if not done:
-        say("failed; the next `make` tries again")
+        say("failed; the next call tries again")
         return 1
-    say("ready after {:.1f} min".format((time.time() - start) / 60))
+    say("ready after {:.0f} s".format(time.time() - start))
     return 0
 
 
@@ -69,6 +93,11 @@ def suits(version):
     return version is not None and OLDEST <= version <= NEWEST
 
 
+def name_of(version):
+    """A version as it is written: 3.12."""
+    return "{}.{}".format(*version)
+
+
 def find_python(asked):
     """Version and path: of the one asked for, of this one, or of the newest of ours on PATH."""
     minors = range(NEWEST[1], OLDEST[1] - 1, -1)
@@ -82,7 +111,7 @@ def complain(version, python, asked):
     found = "{} does not run".format(python)
     if version is not None:
         age = "old" if version < OLDEST else "new"
-        found = "Python {}.{} ({}) is too {}".format(version[0], version[1], python, age)
+        found = "Python {} ({}) is too {}".format(name_of(version), python, age)
     elsewhere = "" if asked else ", and none of these is on PATH"
     say("{}; 3.10 to 3.13 expected{}".format(found, elsewhere))
     say("install one and name it: make book PYTHON=/path/to/python3.12")
@@ -94,72 +123,67 @@ def tools():
     return (["uv"] if shutil.which("uv") else []) + ["pip"]
 
 
-def make(tool, version, python):
+def make(tool, stage, version, python):
     """Makes .venv from nothing; whether it succeeded."""
     if os.path.islink(VENV) or os.path.isfile(VENV):
         os.remove(VENV)
     elif os.path.isdir(VENV):
         shutil.rmtree(VENV)
     os.mkdir(VENV)
-    write_record(dict(record(version), complete=False))
+    record = {"complete": False, "python": name_of(version), "root": ROOT}
+    write_record(record)
     if tool == "uv":
-        created = run(["uv", "venv", "--quiet", "--allow-existing", "--seed", "-p", python, VENV])
+        command = ["uv", "venv", "--quiet", "--allow-existing", "--seed", "-p", python, VENV]
     else:
-        created = run([python, "-m", "venv", VENV])
-        if not created:
-            say("no `venv` in {}? On Debian and Ubuntu: apt install python3-venv".format(python))
-    if not (created and install(tool)):
+        command = [python, "-m", "venv", VENV]
+    created = installing.follow(command, "making an empty one", VENV)
+    if not created and tool == "pip":
+        say("no `venv` in {}? On Debian and Ubuntu: apt install python3-venv".format(python))
+    return created and install(tool, stage, record)
+
+
+def update(stage, old):
+    """Brings .venv, complete so far, to a stage's present requirements; whether it succeeded."""
+    write_record(dict(old, complete=False))
+    if any(install(tool, stage, old) for tool in tools()):
+        return True
+    write_record(dict(old, **{stage: "outdated"}))
+    return False
+
+
+def install(tool, stage, record):
+    """Installs a stage's packages, and notes that they are there; whether it succeeded."""
+    command = [python_of(VENV), "-m", "pip", "install", "--disable-pip-version-check"]
+    if tool == "uv":
+        command = ["uv", "pip", "install", "--python", python_of(VENV)]
+    elif stage == "book":
+        command.append("--no-compile")  # a quarter of the time; the build compiles what it imports
+    packages = ["-r", STAGES[stage][0], "-c", "constraints.txt"]
+    if not installing.follow(command + packages, "installing with " + tool, VENV):
         return False
-    write_record(record(version))
+    if stage == "all":  # the package itself, as a link to this checkout
+        itself = ["--no-deps", "--no-build-isolation", "--editable", "."]
+        if not installing.follow(command + itself, "linking vqvae_lite", VENV):
+            return False
+    stages = STAGES if stage == "all" else (stage,)
+    write_record(dict(record, complete=True, **{name: digest(name) for name in stages}))
     return True
 
 
-def update(version, old):
-    """Brings .venv to the present requirements; whether it succeeded."""
-    write_record(dict(record(version), complete=False))
-    done = any(install(tool) for tool in tools())
-    write_record(record(version) if done else dict(old, root=ROOT, requirements="outdated"))
-    return done
-
-
-def install(tool):
-    """Installs the pinned packages and, as a link to this checkout, the book's own."""
-    say("installing with " + tool)
-    command = [VENV_PYTHON, "-m", "pip", "install", "--disable-pip-version-check"]
-    if tool == "uv":
-        command = ["uv", "pip", "install", "--python", VENV_PYTHON]
-    if not sys.stdout.isatty():
-        command.append("--quiet")
-    packages = ["-r", "requirements-dev.txt", "-c", "constraints.txt"]
-    itself = ["--no-deps", "--no-build-isolation", "--editable", "."]
-    return run(command + packages) and run(command + itself, speak=False)
-
-
-def run(command, speak=True):
-    """Runs a command; whether it succeeded. One that is not to speak is heard when it fails."""
-    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH")}
-    pipes = {} if speak else {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    result = subprocess.run(command, env=environment, **pipes)
-    if result.returncode and not speak:
-        print(result.stdout.decode())
-    return result.returncode == 0
-
-
-def record(version):
-    """What a complete environment is known by."""
-    digest = hashlib.sha256()
-    for name in ("requirements.txt", "requirements-dev.txt", "constraints.txt", "pyproject.toml"):
+def digest(stage):
+    """What the packages of a stage are known by."""
+    seen = hashlib.sha256()
+    for name in STAGES[stage]:
         with open(os.path.join(ROOT, name), "rb") as file:
             # Of pyproject.toml only what is installed counts, not the settings of the tools.
-            digest.update(file.read().split(b"\n[tool.pytest")[0])
-    python = "{}.{}".format(*version)
-    return {"complete": True, "python": python, "root": ROOT, "requirements": digest.hexdigest()}
+            seen.update(file.read().split(b"\n[tool.pytest")[0])
+    return seen.hexdigest()
 
 
 def read_record():
     """The record in .venv, empty where there is none."""
     try:
-        with open(RECORD) as file:
+        with open(RECORD, encoding="utf-8") as file:
             return json.load(file)
     except (OSError, ValueError):
         return {}
@@ -167,7 +191,7 @@ def read_record():
 
 def write_record(content):
     """Replaces the record in .venv at one blow."""
-    with open(RECORD + ".partial", "w") as file:
+    with open(RECORD + ".partial", "w", encoding="utf-8") as file:
         json.dump(content, file, indent=1)
     os.replace(RECORD + ".partial", RECORD)
 
@@ -178,4 +202,9 @@ def say(text):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print()
+        say("interrupted; the next call starts anew")
+        sys.exit(130)
