@@ -1,0 +1,183 @@
+"""The page of results and the README say what the results files say."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import results_page
+from results_rows import CHAPTERS, CLAIMS, GROUPS
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = (ROOT / "book" / "results.md").read_text(encoding="utf-8")
+ROWS = [row for group in GROUPS.values() for row in group]
+
+
+def result(name):
+    return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
+
+
+def test_the_page_is_what_the_results_files_make_it():
+    assert results_page.page(results_page.read()) == PAGE, "run tools/results_page.py"
+
+
+def test_the_readme_has_rows_of_the_page():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = results_page.readme_rows(results_page.read())
+    assert len(rows) == 5
+    assert results_page.readme(results_page.read(), text) == text, "run tools/results_page.py"
+    for row in rows:
+        assert row in text
+        assert row.replace("(book/", "(").replace("(benchmarks/", "(../benchmarks/") in PAGE
+
+
+def test_every_results_file_and_every_chapter_is_on_the_page():
+    assert {row.file for row in ROWS} == set(results_page.read())
+    assert {f"{name}.ipynb" for name in CHAPTERS.values()} == {
+        path.name for path in (ROOT / "book").glob("*.ipynb")
+    }
+    assert {number for entry in (*ROWS, *CLAIMS) for number in entry.chapters} == set(CHAPTERS)
+
+
+def test_each_row_names_command_commit_and_machine():
+    for row in ROWS:
+        content = result(row.file)
+        lines = [line for line in PAGE.splitlines() if line.startswith(f"| [{row.file}.json]")]
+        (line,) = lines
+        assert f"`{content['command']}` | `{content['commit']}`" in line
+        assert (content["machine"]["gpu"] or content["machine"]["processor"]) in line
+
+
+def test_the_papers_own_numbers_are_those_that_the_benchmarks_compare_with():
+    papers = " ".join(claim.paper for claim in CLAIMS)
+    bits = result("likelihood_cifar10_copy")["paper"]
+    assert f"VAE {bits['vae']}, VQ-VAE {bits['vqvae']}, VIMCO {bits['vimco']}" in papers
+    phones = result("phonemes")["paper_percent"]
+    assert f"{phones['accuracy']} % of 41" in papers
+    assert f"alone {phones['commonest_phone']} %" in papers
+
+
+def test_figures_of_the_page_are_those_of_the_results():
+    checkpoint, copy, quantizer = (
+        result(name) for name in ("maze_checkpoint", "cifar10_jpeg_copy", "quantizer")
+    )
+    rows = [line for line in PAGE.splitlines() if "dB, SSIM" in line]
+    for row, measured in zip(rows, (checkpoint["test"], copy["test"]), strict=True):
+        assert f"PSNR {measured['psnr']:.2f} dB, SSIM {measured['ssim']:.3f}" in row
+        assert f"perplexity {measured['perplexity']:.0f}" in row
+        assert f"{measured['fraction_used']:.0%}" in row
+    sizes = quantizer["sizes"]
+    small, large = (f"{sizes[size]['times_faster']:.1f}" for size in ("512", "8192"))
+    share = f"{sizes['8192']['share_of_memory']:.1%}"
+    claim = f"{small} times faster at K = 512, {large} at K = 8192, there with {share}"
+    assert claim in PAGE
+    sampling = result("sampling")
+    assert (
+        f"{sampling['times_faster_than_full_forward']:.0f} times faster than one full forward pass "
+        f"a position, {sampling['times_faster_than_rows_so_far']:.0f} times faster than one over"
+    ) in PAGE
+
+
+@pytest.mark.parametrize("name", ["likelihood_maze", "likelihood_cifar10_copy"])
+def test_bits_of_the_page_are_those_of_the_results(name):
+    path = ROOT / "benchmarks" / "results" / f"{name}.json"
+    models = json.loads(path.read_text())["models"]
+    row = next(line for line in PAGE.splitlines() if path.name in line)
+    elbo = models["vae"]["reconstruction"] + models["vae"]["prior"]
+    claims = [
+        f"VAE {elbo:.2f} (50 samples: {models['vae']['bound']:.2f})",
+        f"VQ-VAE {models['vqvae']['bound']:.2f}",
+        f"with a PixelCNN prior {models['vqvae, learned prior']['bound']:.2f}",
+        f"VIMCO {models['vimco']['bound']:.2f}",
+    ]
+    assert "; ".join(claims) in row
+
+
+def test_ways_to_latents_of_the_page_are_those_of_the_results():
+    path = ROOT / "benchmarks" / "results" / "latent_priors.json"
+    ways = json.loads(path.read_text())["ways"]
+    row = next(line for line in PAGE.splitlines() if path.name in line)
+    vqvae, vae, fitted, binned, refitted = (way["bits"]["sum"] for way in ways.values())
+    told = [f"{way['told_from_frames']:.0%}" for way in ways.values()]
+    assert (
+        f"VQ-VAE with a PixelCNN {vqvae:.2f}; VAE {vae:.2f}, with a Gaussian fitted to its latents "
+        f"{fitted:.2f}; autoencoder binned to as many bits, with a PixelCNN {binned:.2f}, its "
+        f"decoder refitted {refitted:.2f}. A classifier tells their samples from frames "
+        f"in {', '.join(told[:-1])} and {told[-1]} of cases"
+    ) in row
+
+
+def test_latents_in_use_on_the_page_are_those_of_the_results():
+    collapse, second, prior = (result(name) for name in ("collapse", "second_stage", "prior"))
+    vae, vqvae = (collapse["models"][name] for name in ("vae_17", "vqvae_17"))
+    assert (
+        f"VAE: KL {vae['cost_of_latents']:.2f} nats, {vae['swap_rise_percent']:.2f} %; "
+        f"VQ-VAE: {vqvae['swap_rise_percent']:.1f} %"
+    ) in PAGE
+    wide, narrow = (
+        second["models"][name]["swap_rise_percent"] for name in ("second_stage", "narrower")
+    )
+    claim = f"{wide:.1f} %; a narrower network trained in the same way: {narrow:.2f} %"
+    assert claim in PAGE
+    test = prior["test"]
+    assert (
+        f"{test['nats_per_code']:.2f} nats a code, the uniform prior "
+        f"{prior['uniform_nats_per_code']:.2f}; {test['bits_saved_per_image']:.0f} of 3969 bits a "
+        f"frame saved"
+    ) in PAGE
+
+
+def test_speech_on_the_page_is_that_of_the_results():
+    speech, phonemes, sampling = (
+        result(name) for name in ("speech", "phonemes", "wavenet_sampling")
+    )
+    voice, pitch, words = (speech[part] for part in ("voice", "pitch", "words"))
+    kept = words["conversions_over_reconstructions"]["lead_of_right_text"]
+    assert (
+        f"a judge of real voices hears the target in {voice['named_target']:.1f} % and the source "
+        f"in {voice['named_source']:.1f} % of {voice['conversions']} conversions; the median pitch "
+        f"is within 15 % of the target's for {pitch['pairs_within_15_percent']:.1f} % of the "
+        f"pairs; a recogniser's lead of the right words is {kept:.0%} of the reconstructions'"
+    ) in PAGE
+    lines = [
+        " / ".join(
+            f"{phonemes['sets'][name][line]['accuracy']:.1f}" for name in ("synthetic", "allison")
+        )
+        for line in ("vqvae", "k_means", "wavenet", "random_codes")
+    ]
+    assert (
+        "synthetic voices / a real one: VQ-VAE of cepstra {} %, k-means on MFCC {}, VQ-VAE with a "
+        "WaveNet {}, random codes {}"
+    ).format(*lines) in PAGE
+    small = next(iter(sampling["networks"].values()))
+    one, many = (
+        f"{small['batches'][batch]['times_faster_than_full_forward']:,.0f}" for batch in ("1", "64")
+    )
+    assert f"{one} times faster than a full forward pass a sample, {many} in a batch of 64" in PAGE
+
+
+def test_video_on_the_page_is_that_of_the_results():
+    video, cost = (result(name) for name in ("video", "video_cost"))
+
+    def ahead(way, what, digits):
+        return ", ".join(f"{value:.{digits}f}" for value in video[way][what].values())
+
+    assert (
+        f"nats a code 1, 3, 5 and 10 frames ahead {ahead('full', 'nats_per_code', 2)}, copying the "
+        f"last frame {ahead('copy', 'nats_per_code', 2)}; PSNR against the decoded truth "
+        f"{ahead('full', 'psnr_decoded', 1)}, copying {ahead('copy', 'psnr_decoded', 1)}"
+    ) in PAGE
+    judged = video["steering_percent"]
+    next_frame = video["full"]["nats_per_code_of_the_next_frame"]
+    assert (
+        f"a judge that is right on {judged['real test clips, decoded']:.1f} % of real test frames "
+        f"names the action in {judged['all four']:.1f} % of imagined ones; another walk's actions "
+        f"raise the next frame's nats from {next_frame['true actions']:.2f} to "
+        f"""{next_frame["another walk's actions"]:.2f}"""
+    ) in PAGE
+    alone, many = (cost["milliseconds"][batch] for batch in ("1", "16"))
+    assert (
+        f"{cost['bytes_in_codes']:.0f} bytes a frame instead of {cost['bytes_in_pixels']}; "
+        f"{alone['times_faster']:.0f} times faster than in pixels, {many['times_faster']:.0f} in a "
+        f"batch of 16"
+    ) in PAGE

@@ -1,0 +1,206 @@
+"""What is said of each results file on the page of results: its numbers in a sentence."""
+
+
+def fidelity(d: dict) -> str:
+    test = d["test"]
+    return (
+        f"PSNR {test['psnr']:.2f} dB, SSIM {test['ssim']:.3f}, {test['fraction_used']:.0%} of the "
+        f"codes used, perplexity {test['perplexity']:.0f}; {test['bits_per_image']:.0f} bits "
+        f"instead of {test['raw_bits_per_image']:.0f}"
+    )
+
+
+def fewer_bits(d: dict) -> str:
+    test = d["test"]
+    return (
+        f"frames of mazes in {test['raw_bits_per_image'] / test['bits_per_image']:.1f} times fewer "
+        f"bits, PSNR {test['psnr']:.2f} dB, on mazes never seen"
+    )
+
+
+def bits(d: dict) -> str:
+    models = d["models"]
+    vae = models["vae"]
+    return (
+        f"VAE {vae['reconstruction'] + vae['prior']:.2f} (50 samples: {vae['bound']:.2f}); "
+        f"VQ-VAE {models['vqvae']['bound']:.2f}; with a PixelCNN prior "
+        f"{models['vqvae, learned prior']['bound']:.2f}; VIMCO {models['vimco']['bound']:.2f}"
+    )
+
+
+def betas(d: dict) -> str:
+    bounds = {
+        beta: d["models"][f"vqvae beta={beta}"]["test"]["bound"] for beta in (0.1, 0.25, 0.5, 2.0)
+    }
+    bounds[1.0] = d["models"]["vqvae K=512 C=2"]["test"]["bound"]
+    return ", ".join(f"{bounds[beta]:.2f} at {beta:g}" for beta in sorted(bounds))
+
+
+def sizes(d: dict) -> str:
+    bounds = {
+        (k, c): d["models"][f"vqvae K={k} C={c}"]["test"]["bound"]
+        for c in (1, 2, 4)
+        for k in (8, 64, 512)
+    }
+    lines = [
+        f"with {c} codebook{'s' * (c > 1)} "
+        + ", ".join(f"{bounds[k, c]:.2f}" for k in (8, 64, 512))
+        for c in (1, 2, 4)
+    ]
+    return f"K = 8, 64, 512: {'; '.join(lines)}"
+
+
+def ways(d: dict) -> str:
+    sums = [way["bits"]["sum"] for way in d["ways"].values()]
+    told = [f"{way['told_from_frames']:.0%}" for way in d["ways"].values()]
+    chance = d["yardsticks"]["validation frames"]["told_from_frames"]
+    return (
+        "VQ-VAE with a PixelCNN {:.2f}; VAE {:.2f}, with a Gaussian fitted to its latents {:.2f}; "
+        "autoencoder binned to as many bits, with a PixelCNN {:.2f}, its decoder refitted {:.2f}. "
+    ).format(*sums) + (
+        f"A classifier tells their samples from frames in {', '.join(told[:-1])} and {told[-1]} of "
+        f"cases (frames of other mazes: {chance:.0%})"
+    )
+
+
+def prior(d: dict) -> str:
+    test = d["test"]
+    whole = test["bits_saved_per_image"] + test["bits_per_image"]
+    return (
+        f"{test['nats_per_code']:.2f} nats a code, the uniform prior "
+        f"{d['uniform_nats_per_code']:.2f}; {test['bits_saved_per_image']:.0f} of {whole:.0f} bits "
+        f"a frame saved"
+    )
+
+
+def collapse(d: dict) -> str:
+    vae, vqvae = (d["models"][name] for name in ("vae_17", "vqvae_17"))
+    return (
+        f"VAE: KL {vae['cost_of_latents']:.2f} nats, {vae['swap_rise_percent']:.2f} %; "
+        f"VQ-VAE: {vqvae['swap_rise_percent']:.1f} %"
+    )
+
+
+def cures(d: dict) -> str:
+    annealed, free, heavy = (
+        d["models"][name] for name in ("vae_annealing", "vae_free_bits", "vqvae_heavy")
+    )
+    return (
+        f"VAE with annealing {annealed['swap_rise_percent']:.2f} %, with free bits "
+        f"{free['swap_rise_percent']:.2f} %; VQ-VAE with a commitment of "
+        f"{heavy['settings']['commitment']} instead of "
+        f"{d['models']['vqvae_3']['settings']['commitment']} and a decoder that sees three rows: "
+        f"{heavy['swap_rise_percent']:.2f} % instead of "
+        f"{d['models']['vqvae_3']['swap_rise_percent']:.1f} %"
+    )
+
+
+def second_stage(d: dict) -> str:
+    wide, narrow = (d["models"][name]["swap_rise_percent"] for name in ("second_stage", "narrower"))
+    return f"{wide:.1f} %; a narrower network trained in the same way: {narrow:.2f} %"
+
+
+def conversion(d: dict) -> str:
+    voice, pitch = d["voice"], d["pitch"]
+    kept = d["words"]["conversions_over_reconstructions"]["lead_of_right_text"]
+    return (
+        f"a judge of real voices hears the target in {voice['named_target']:.1f} % and the source "
+        f"in {voice['named_source']:.1f} % of {voice['conversions']} conversions; the median pitch "
+        f"is within 15 % of the target's for {pitch['pairs_within_15_percent']:.1f} % of the "
+        f"pairs; a recogniser's lead of the right words is {kept:.0%} of the reconstructions'"
+    )
+
+
+def phonemes(d: dict) -> str:
+    vqvae, k_means, wavenet, chance = (
+        " / ".join(f"{d['sets'][name][line]['accuracy']:.1f}" for name in ("synthetic", "allison"))
+        for line in ("vqvae", "k_means", "wavenet", "random_codes")
+    )
+    return (
+        f"synthetic voices / a real one: VQ-VAE of cepstra {vqvae} %, k-means on MFCC {k_means}, "
+        f"VQ-VAE with a WaveNet {wavenet}, random codes {chance}"
+    )
+
+
+def ahead(d: dict) -> str:
+    def values(way: str, what: str, digits: int) -> str:
+        return ", ".join(f"{value:.{digits}f}" for value in d[way][what].values())
+
+    return (
+        f"nats a code 1, 3, 5 and 10 frames ahead {values('full', 'nats_per_code', 2)}, copying "
+        f"the last frame {values('copy', 'nats_per_code', 2)}; PSNR against the decoded truth "
+        f"{values('full', 'psnr_decoded', 1)}, copying {values('copy', 'psnr_decoded', 1)}"
+    )
+
+
+def obeys(d: dict) -> str:
+    judged, following = d["steering_percent"], d["full"]["nats_per_code_of_the_next_frame"]
+    other = following["another walk's actions"]
+    return (
+        f"a judge that is right on {judged['real test clips, decoded']:.1f} % of real test frames "
+        f"names the action in {judged['all four']:.1f} % of imagined ones; another walk's actions "
+        f"raise the next frame's nats from {following['true actions']:.2f} to {other:.2f}"
+    )
+
+
+def drift(d: dict) -> str:
+    def of(what: str, digits: int) -> str:
+        return " / ".join(
+            ", ".join(f"{span[what]:.{digits}f}" for span in d["long"][kind].values())
+            for kind in ("imagined", "real")
+        )
+
+    return (
+        f"frames {', '.join(d['long']['imagined'])}, imagined / real: the judge names the action "
+        f"in {of('action_named_percent', 1)} %; different codes in a frame "
+        f"{of('codes_in_a_frame', 0)}; contrast {of('contrast', 1)}"
+    )
+
+
+def quantizer(d: dict) -> str:
+    small, large = d["sizes"]["512"], d["sizes"]["8192"]
+    return (
+        f"{small['times_faster']:.1f} times faster at K = 512, {large['times_faster']:.1f} at "
+        f"K = 8192, there with {large['share_of_memory']:.1%} of the extra memory"
+    )
+
+
+def sampling(d: dict) -> str:
+    return (
+        f"{d['times_faster_than_full_forward']:.0f} times faster than one full forward pass a "
+        f"position, {d['times_faster_than_rows_so_far']:.0f} times faster than one over the rows "
+        f"so far"
+    )
+
+
+def wavenet_sampling(d: dict) -> str:
+    batches = next(iter(d["networks"].values()))["batches"]
+    one, many = (batches[size]["times_faster_than_full_forward"] for size in ("1", "64"))
+    return (
+        f"{one:,.0f} times faster than a full forward pass a sample, {many:,.0f} in a batch of 64"
+    )
+
+
+def vimco_memory(d: dict) -> str:
+    logits = d["logits_of_all_samples_gigabytes"]
+    return f"{d['gigabytes']} GB; decoded all at once the logits alone would be {logits} GB"
+
+
+def video_cost(d: dict) -> str:
+    alone, many = (d["milliseconds"][batch]["times_faster"] for batch in ("1", "16"))
+    return (
+        f"{d['bytes_in_codes']:.0f} bytes a frame instead of {d['bytes_in_pixels']}; "
+        f"{alone:.0f} times faster than in pixels, {many:.0f} in a batch of 16"
+    )
+
+
+def training(d: dict) -> str:
+    return (
+        f"{d['bfloat16_channels_last_ms']:.0f} ms a step instead of {d['float32_ms']:.0f}, "
+        f"{d['times_faster']:.2f} times faster"
+    )
+
+
+def full_size(d: dict) -> str:
+    runs = {name: run["bfloat16"] for name, run in d["runs"].items()}
+    return "; ".join(f"{name} {r['gigabytes']:.1f} GB, {r['hours']} h" for name, r in runs.items())
