@@ -8,7 +8,22 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 HTML = ROOT / "_build" / "html"
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-PAGES = [TOC["root"]] + [page["file"] for part in TOC["parts"] for page in part["chapters"]]
+
+
+def pages_of(entries):
+    """The pages that entries of the contents name, with their sections."""
+    for entry in entries:
+        if "glob" in entry:
+            yield from sorted(
+                path.relative_to(ROOT).with_suffix("").as_posix()
+                for path in ROOT.glob(entry["glob"] + ".md")
+            )
+        else:
+            yield entry["file"]
+            yield from pages_of(entry.get("sections", []))
+
+
+PAGES = [TOC["root"]] + [page for part in TOC["parts"] for page in pages_of(part["chapters"])]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import api_pages
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILT = ROOT / "_build"
 
@@ -17,6 +19,7 @@ def main() -> int:
     # From nothing: Sphinx does not repeat the warnings, nor remove the pages, of an earlier build.
     shutil.rmtree(BUILT, ignore_errors=True)
     BUILT.mkdir()
+    api_pages.write()
     program = Path(sys.executable).with_name("jupyter-book")
     build = subprocess.run(
         [program, "build", ".", "-W", "--keep-going"],

@@ -2,13 +2,12 @@
 
     python tools/film_figure.py     # after `make book`; needs a Chromium
 
-Somebody takes the code of a red floor in hand and paints letters with it; the model's decoder, which
-runs in the page, paints the picture that such a map stands for.
+Somebody takes the code of a red floor in hand and paints letters with it; the model's decoder,
+which runs in the page, paints the picture that such a map stands for.
 """
 
 import io
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image, ImageDraw
