@@ -9,6 +9,7 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
+import page_tags
 from built import HTML, PAGES, built  # noqa: F401  (the fixture that wants a fresh book)
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -139,9 +140,54 @@ def test_page_is_in_order(page):
     assert page.title.text.strip()
 
 
-def test_plain_copies_open_in_colab_and_are_downloaded(page):
+def meta(page):
+    """What a page says of itself: pairs of a name and a content."""
+    named = page.select("meta[name=description], meta[name^=twitter], meta[property^=og]")
+    return [(element.get("name") or element["property"], element["content"]) for element in named]
+
+
+def test_pages_describe_themselves(page):
+    told = meta(page)
+    assert len({key for key, _ in told}) == len(told)
+    told = dict(told)
+    address = f"{page_tags.base_of(repository())}{page.path.relative_to(HTML).as_posix()}"
+    assert 40 <= len(told["description"]) <= page_tags.LONGEST
+    assert told["og:description"] == told["description"]
+    assert told["og:title"] in page.title.text
+    assert told["og:site_name"] == "The VQ-VAE, step by step"
+    assert told["og:url"] == address
+    base, _, picture = told["og:image"].rpartition("_static/")
+    assert base == page_tags.base_of(repository())
+    assert (HTML / "_static" / picture).is_file()
+
+
+def test_descriptions_are_those_of_one_page(page):
+    description = dict(meta(page))["description"]
+    others = [soup(HTML / f"{name}.html") for name in PAGES]
+    assert [dict(meta(other))["description"] for other in others].count(description) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        ("Short.", "Short."),
+        ("One sentence of some length here. " + "word " * 80, "One sentence of some length here."),
+        ("No. " + "word " * 80, "No. " + "word " * 58 + "word…"),
+    ],
+)
+def test_long_descriptions_end_with_a_sentence_or_a_word(monkeypatch, text, short):
+    monkeypatch.setattr(page_tags, "SHORTEST", 20)
+    assert page_tags.shorten(text) == short
+    assert len(short) <= page_tags.LONGEST
+
+
+def repository():
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-    slug = urlsplit(config["repository"]["url"]).path
+    return config["repository"]["url"]
+
+
+def test_plain_copies_open_in_colab_and_are_downloaded(page):
+    slug = urlsplit(repository()).path
     copy = ROOT / "notebooks" / page.path.with_suffix(".ipynb").name
     if copy.exists():
         colab = [a["href"] for a in page.select('a[href*="colab.research.google.com"]')]
