@@ -25,6 +25,9 @@ bench: environment  ## measure the quantizer and the samplers against their yard
 	@$(python) benchmarks/quantizer.py && $(python) benchmarks/sampling.py
 	@$(python) benchmarks/wavenet_sampling.py
 
+pdf: environment book  ## the book as one file, _build/vqvae-book.pdf; needs a Chromium or Chrome
+	@$(python) tools/pdf.py
+
 serve: book  ## show the book at http://localhost:8000
 	@$(python) -m http.server --bind localhost --directory _build/html 8000
 
@@ -34,4 +37,4 @@ environment:  ## make or update .venv; the others do this first
 minimum:  # .venv with no more than building the book needs
 	@$(first) tools/environment.py book
 
-.PHONY: help book test fast notebooks data bench serve environment minimum
+.PHONY: help book test fast notebooks data bench pdf serve environment minimum

@@ -170,6 +170,10 @@ def test_first_cell_is_put_once():
             "https://colab.research.google.com/github/Me/my.book/blob/main/book/x.ipynb",
         ),
         ("https://a.github.io/b/", "https://me.github.io/my.book/"),
+        (
+            "https://github.com/a/b/releases/latest/download/x.pdf",
+            "https://github.com/Me/my.book/releases/latest/download/x.pdf",
+        ),
         ("https://github.com/other/project", "https://github.com/other/project"),
     ],
 )

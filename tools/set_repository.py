@@ -27,13 +27,14 @@ FILES = (
     "CONTRIBUTING.md",
     "CITATION.cff",
     "pyproject.toml",
+    "book/index.md",
     "tools/bootstrap_cell.py",
 )
 # What stands before the address, what the address looks like there, what stands after it.
 FORMS = (
     ('REPOSITORY = "|Repository = "|repository-code: "', "https://github.com/{owner}/{name}", '"'),
     (r"git clone |git\+", "https://github.com/{owner}/{name}", r"[\s\"']"),
-    ("", "https://github.com/{owner}/{name}", r"/actions/workflows/|/issues\b"),
+    ("", "https://github.com/{owner}/{name}", r"/actions/workflows/|/(?:issues|releases)\b"),
     (r"colab\.research\.google\.com/github/", "{owner}/{name}", "/blob/|/tree/"),
     ("", "https://{owner}.github.io/{name}/", ""),
 )
