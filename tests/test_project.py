@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from PIL import Image
 
 import vqvae_lite
 from vqvae_lite import load_checkpoint
@@ -172,6 +173,23 @@ def test_the_tree_in_the_readme_is_the_real_one():
     missing, gone = sorted(map(str, real - {*named})), sorted(map(str, {*named} - real))
     assert not missing + gone, f"README.md, File structure: missing {missing}; not there {gone}"
     assert len(named) == len(set(named))
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_between_the_papers_lead_somewhere(name):
+    links = re.findall(r"\]\(([^)\s]+)\)", (ROOT / name).read_text(encoding="utf-8"))
+    local = [link.partition("#")[0] for link in links if not re.match(r"\w+:", link)]
+    assert local or name == "CHANGELOG.md"
+    assert not [link for link in local if not (ROOT / link).exists()]
+
+
+def test_the_readme_shows_a_figure_that_moves():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    path = re.search(r"!\[[^]]{80,}\]\((\S+)\)", text[: text.index("\n## ")])[1]
+    assert (ROOT / path).stat().st_size < 6e5
+    with Image.open(ROOT / path) as picture:
+        assert picture.n_frames > 20
+        assert picture.width >= 500
 
 
 def modules():
