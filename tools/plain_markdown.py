@@ -144,7 +144,7 @@ class Converter:
             if key not in self.book.sources:
                 raise ValueError(f"no source {key!r} in the bibliography")
             source = self.cited[key] = self.book.sources[key]
-            year, url = source.fields["year"], address(source)
+            year, url = (source.fields or {})["year"], address(source)
             text = (
                 f"{authors(source)} ({year})" if role == "cite:t" else f"{authors(source)}, {year}"
             )

@@ -91,12 +91,13 @@ def short(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
 
 def make(check: bool = False) -> list[Path]:
     """Makes all copies, and takes away those of notebooks that are gone; returns what differed."""
-    texts = {COPIES / f"{name}.ipynb": None for name in book().chapters}
-    for path in texts:
+    texts: dict[Path, str] = {}
+    for name in book().chapters:
+        source = ROOT / "book" / f"{name}.ipynb"
         try:
-            texts[path] = copy_of(ROOT / "book" / path.name)
+            texts[COPIES / source.name] = copy_of(source)
         except ValueError as error:
-            raise ValueError(f"{path.name}: {error}") from error
+            raise ValueError(f"{source.name}: {error}") from error
     gone = [path for path in COPIES.glob("*.ipynb") if path not in texts]
     different = [p for p, text in texts.items() if not p.exists() or p.read_text("utf-8") != text]
     if not check:

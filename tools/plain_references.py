@@ -132,28 +132,33 @@ def book() -> Book:
     """The whole book, read once."""
     chapters, titles, targets = numbered_chapters(), {}, {}
     for page in sorted((ROOT / "book").glob("*.md")):
-        title = TITLE.search(page.read_text(encoding="utf-8"))
-        titles[page.stem] = title[1] if title else page.stem
+        titles[page.stem] = title_of(page.read_text(encoding="utf-8"), page.stem)
     for chapter, number in chapters.items():
         notebook = nbformat.read(ROOT / "book" / f"{chapter}.ipynb", as_version=4)
-        titles[chapter] = TITLE.search(notebook.cells[0].source)[1]
+        titles[chapter] = title_of(notebook.cells[0].source, chapter)
         targets |= targets_of(notebook, chapter, number)
     sources = pybtex.database.parse_file(str(ROOT / "book" / "references.bib"))
     return Book(chapters, titles, targets, dict(sources.entries))
+
+
+def title_of(text: str, name: str) -> str:
+    """The heading of a page; its name where it has none."""
+    title = TITLE.search(text)
+    return title[1] if title else name
 
 
 def authors(source: pybtex.database.Entry) -> str:
     """Who wrote a source, as one says it in a sentence: "Huh et al."."""
     names = [
         " ".join(map(str, (*person.rich_prelast_names, *person.rich_last_names)))
-        for person in source.persons["author"]
+        for person in (source.persons or {})["author"]
     ]
     return f"{names[0]} et al." if len(names) > 2 else " and ".join(names)
 
 
 def address(source: pybtex.database.Entry) -> str | None:
     """Where a source can be read; None where that is not known."""
-    fields = source.fields
+    fields = source.fields or {}
     if "doi" in fields:
         return f"https://doi.org/{fields['doi']}"
     arxiv = ARXIV.search(" ".join(fields.values()))

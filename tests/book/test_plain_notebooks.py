@@ -9,6 +9,7 @@ import nbformat
 import pybtex.database
 import pytest
 
+import notebooks
 import plain_notebooks
 import plain_references
 from plain_markdown import Converter
@@ -47,6 +48,16 @@ def test_copies_are_those_of_the_stored_notebooks():
     told = result.stdout + result.stderr
     assert result.returncode == 0, f"{told}\nrun: python tools/plain_notebooks.py"
     assert {path.name for path in plain_notebooks.COPIES.iterdir()} == {p.name for p in SOURCES}
+
+
+def test_copies_are_made_after_notebooks_have_run(monkeypatch):
+    done = []
+    monkeypatch.setattr(notebooks, "run", lambda path, seconds: done.append(path.name) or 0.0)
+    monkeypatch.setattr(plain_notebooks, "make", lambda: done.append("copies"))
+    monkeypatch.setattr(notebooks.notebook_file, "make_font_cache", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["notebooks.py", str(SOURCES[0])])
+    assert notebooks.main() == 0
+    assert done == [SOURCES[0].name, "copies"]
 
 
 @pytest.mark.parametrize("what", MYST)
