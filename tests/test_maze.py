@@ -294,7 +294,10 @@ def test_data_under_the_data_root(monkeypatch, copy):
 @pytest.mark.parametrize("name", ["walks.npz", "maze_015.avif"])
 def test_a_missing_file_is_named(copy, name):
     (copy / name).unlink()
-    with pytest.raises(FileNotFoundError, match=f"{name} is missing; `make data`"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=f"{name} is missing; remove that folder, and",
+    ):
         load_maze("test", root=copy)
 
 

@@ -29,10 +29,15 @@ FILES = (
     "pyproject.toml",
     "book/index.md",
     "tools/bootstrap_cell.py",
+    "vqvae_lite/data/archives.json",
 )
 # What stands before the address, what the address looks like there, what stands after it.
 FORMS = (
-    ('REPOSITORY = "|Repository = "|repository-code: "', "https://github.com/{owner}/{name}", '"'),
+    (
+        'REPOSITORY = "|Repository = "|repository-code: "|"repository": "',
+        "https://github.com/{owner}/{name}",
+        '"',
+    ),
     (r"git clone |git\+", "https://github.com/{owner}/{name}", r"[\s\"']"),
     ("", "https://github.com/{owner}/{name}", r"/actions/workflows/|/(?:issues|releases)\b"),
     (r"colab\.research\.google\.com/github/", "{owner}/{name}", "/blob/|/tree/"),

@@ -20,7 +20,7 @@ ACTIONS = ("forward", "left", "right")
 SIZE = 84  # pixels along each side of a frame
 
 _SUMMARY = "maze.json"  # written last: where it stands, all the rest does
-_REMEDY = "`make data` makes the shipped data again"
+_REMEDY = "remove that folder, and `vqvae-lite data get maze` fetches it again"
 
 
 class Maze(NamedTuple):

@@ -256,7 +256,10 @@ def test_data_under_the_data_root(monkeypatch, copy):
 @pytest.mark.parametrize("name", ["utterances.csv", "phones.csv", "june.opus"])
 def test_a_missing_file_is_named(copy, name):
     (copy / name).unlink()
-    with pytest.raises(FileNotFoundError, match=f"{name} is missing; `make data`"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=f"{name} is missing; remove that folder, and",
+    ):
         load_june(copy)
 
 
@@ -265,7 +268,7 @@ def test_a_missing_file_is_named(copy, name):
 def test_a_truncated_file_is_named(copy, name, keep):
     whole = (copy / name).read_bytes()
     (copy / name).write_bytes(whole[: min(keep, len(whole) // 2)])
-    with pytest.raises(ValueError, match=rf"{name}.*`make data`"):
+    with pytest.raises(ValueError, match=rf"{name}.*`vqvae-lite data get speech`"):
         load_june(copy)
 
 

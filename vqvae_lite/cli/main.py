@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from vqvae_lite import __version__
+from vqvae_lite.data.places import ARCHIVES, looking_in
 from vqvae_lite.recipes.names import KINDS, PROFILES, RECIPES
 
 
@@ -15,17 +16,25 @@ def main(arguments: list[str] | None = None) -> int:
         0, or 1 after an error.
     """
     options = _parser().parse_args(arguments)
-    # PyTorch and the rest take seconds, which a word of help need not wait for.
-    from vqvae_lite.cli.commands import run
-    from vqvae_lite.training import TrainingError
+    stops: tuple[type[Exception], ...] = (ValueError, TypeError, OSError, ImportError)
+    # PyTorch and the rest take seconds, which a word of help and a download need not wait for.
+    if options.command == "data":
+        from vqvae_lite.cli.data import run_data as run
+    else:
+        from vqvae_lite.cli.commands import run
+        from vqvae_lite.training import TrainingError
 
+        stops += (TrainingError,)
     try:
-        run(options)
-    except (ValueError, TypeError, OSError, ImportError, TrainingError) as error:
+        # What is fetched may make the folder.
+        with looking_in(None if options.command == "data" else getattr(options, "data", None)):
+            run(options)
+    except stops as error:
         print(f"vqvae-lite: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("vqvae-lite: stopped; the last checkpoint is kept", file=sys.stderr)
+        kept = "the last checkpoint" if options.command == "train" else "what was finished"
+        print(f"vqvae-lite: stopped; {kept} is kept", file=sys.stderr)
         return 130
     return 0
 
@@ -40,9 +49,16 @@ def _parser() -> argparse.ArgumentParser:
     device.add_argument("--device", help="cpu, cuda or cuda:N; default: a GPU where there is one")
     trained = argparse.ArgumentParser(add_help=False, parents=[device])
     trained.add_argument("checkpoint", help="a checkpoint or run folder")
+    data = argparse.ArgumentParser(add_help=False)
+    data.add_argument(
+        "--data",
+        metavar="FOLDER",
+        help="where the book's data lie, or are to lie; default: $VQVAE_LITE_DATA, then a clone of "
+        "the book around this folder, then ~/.cache/vqvae_lite",
+    )
 
     command = commands.add_parser(
-        "train", parents=[device], help="train a model by a recipe; go on with --resume"
+        "train", parents=[device, data], help="train a model by a recipe; go on with --resume"
     )
     command.add_argument("recipe", help=f"one of {', '.join(RECIPES)}")
     command.add_argument("--run", required=True, help="the folder for the checkpoints")
@@ -70,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     command = commands.add_parser(
-        "evaluate", parents=[trained], help="measure a model on held-out images or speech"
+        "evaluate", parents=[trained, data], help="measure a model on held-out images or speech"
     )
     command.add_argument(
         "--folder", help="your images, sound or clips instead, or another set of mazes"
@@ -101,7 +117,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_options(command, "sound", "seed", "temperature", "format")
 
     command = commands.add_parser(
-        "sample", parents=[trained], help="new images, speech or film: codes from a prior, decoded"
+        "sample",
+        parents=[trained, data],
+        help="new images, speech or film: codes from a prior, decoded",
     )
     command.add_argument("prior", help="a checkpoint or run of `train prior` or `train video`")
     command.add_argument("output", help="the folder to make")
@@ -119,6 +137,18 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("info", help="what a checkpoint or a file of codes holds")
     command.add_argument("path")
+
+    command = commands.add_parser("data", help="the book's data, checkpoints and results")
+    command = command.add_subparsers(required=True, metavar="COMMAND").add_parser(
+        "get", parents=[data], help="fetch them from the release: data get maze"
+    )
+    command.add_argument("names", nargs="+", metavar="NAME", help=f"of {', '.join(ARCHIVES)}")
+    command.add_argument(
+        "--from",
+        dest="address",
+        metavar="ADDRESS",
+        help="of a folder with the release's archives, such as file:///media/stick",
+    )
     return parser
 
 

@@ -6,6 +6,7 @@ results. Nothing here imports PyTorch, so that looking for a file takes no time.
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 _CHECKOUT = Path(__file__).resolve().parents[2]  # where this is one; else it is site-packages
@@ -72,6 +73,35 @@ def find_data(name: str, root: str | Path | None = None) -> Path:
 def data_root() -> Path:
     """The folder that downloads go to: VQVAE_LITE_DATA, by default ~/.cache/vqvae_lite."""
     return Path(os.environ.get("VQVAE_LITE_DATA") or _CACHE).expanduser()
+
+
+@contextmanager
+def looking_in(folder: str | Path | None) -> Iterator[None]:
+    """For a while, also in processes that are started, VQVAE_LITE_DATA names a folder.
+
+    Args:
+        folder: what --data says; None changes nothing.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: it is a data set itself, which would not be found.
+    """
+    if folder is None:
+        yield
+        return
+    folder = Path(folder).expanduser().absolute()
+    if not folder.is_dir():
+        raise FileNotFoundError(f"--data must name a folder, there is none at {folder}")
+    if (folder / f"{folder.name}.json").is_file():
+        raise ValueError(f"--data must name {folder.parent}, which has {folder.name} in it")
+    before = os.environ.get("VQVAE_LITE_DATA")
+    os.environ["VQVAE_LITE_DATA"] = str(folder)
+    try:
+        yield
+    finally:
+        os.environ.pop("VQVAE_LITE_DATA")
+        if before is not None:
+            os.environ["VQVAE_LITE_DATA"] = before
 
 
 def _places() -> list[Path]:

@@ -28,7 +28,7 @@ PHONES = (
 )  # fmt: skip
 
 _SUMMARY = "speech.json"  # written last: where it stands, all the rest does
-_REMEDY = "`make data` makes the shipped data again"
+_REMEDY = "remove that folder, and `vqvae-lite data get speech` fetches it again"
 
 
 def load_speech(
