@@ -16,6 +16,7 @@ import pytest
 import torch
 from torch import nn
 
+from vqvae_lite import training
 from vqvae_lite.baselines.vae import VAE, VAEConfig
 from vqvae_lite.checkpoints import last_checkpoint, save_checkpoint, step_path
 from vqvae_lite.distributed import Place, processes
@@ -224,6 +225,21 @@ class Own(nn.Module):
     def forward(self, x):
         y = self.frozen + self.other(self.one(x))
         return Output((y[:, 0] > 0).long(), (y - x).square().mean())
+
+
+def test_a_pytorch_that_cannot_tell_is_taken_to_have_no_bfloat16(monkeypatch):
+    """What tells it came with 2.5, under another name than it has now."""
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
+    asked = torch.device("cpu")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
+    assert training._use_bfloat16("auto", asked)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)  # of another maker's CPU
+    assert not training._use_bfloat16("auto", asked)
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
+    assert training._use_bfloat16("auto", asked)
+    monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported")
+    assert not training._use_bfloat16("auto", asked)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

@@ -196,7 +196,7 @@ def test_what_a_recipe_is_told_in_vain(place, tmp_path, capsys):
         (["prior", "--codes-of", "x", "--folder", "x"], "'prior' takes no folder"),
         (["maze", "--codes-of", "x"], "'maze' takes no codes_of"),
         (["sound", "--folder", "x", "--codes-of", "x"], "'sound' takes no codes_of"),
-        (["maze", "--folder", place / "pictures"], "no maze data: looked for"),
+        (["maze", "--folder", place / "pictures"], "no maze data: root is "),
         (["folder", "--folder", tmp_path], "at least one image"),
         (["video", "--codes-of", place / "of-said"], "only a VQ-VAE has codes of images"),
     ]:

@@ -70,7 +70,7 @@ def blobs() -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_k_means_finds_heaps():
     points, owner = blobs()
-    centres = k_means(points, 12, seed=3)
+    centres = k_means(points, 12)
     codes = nearest_codes(points, centres)
     assert len({(a, b) for a, b in zip(codes.tolist(), owner.tolist(), strict=True)}) == 12
     means = torch.stack([points[owner == heap].mean(0) for heap in range(12)])
