@@ -113,10 +113,10 @@ def measure_memory(which: str, num_codes: int) -> float:
     z_e = latents()
     make(which, 2)(latents())  # what a first pass of any size allocates once and for all
     status = Path("/proc/self/status")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the peak is counted from here
 
     def read(field: str) -> int:
-        lines = status.read_text().splitlines()
+        lines = status.read_text(encoding="utf-8").splitlines()
         return int(next(line for line in lines if line.startswith(field)).split()[1])
 
     before = read("VmRSS")

@@ -86,8 +86,8 @@ def main() -> tuple[str, dict]:
     for name, (kind, settings) in variants().items():
         file = run / f"{name.replace(' ', '_')}.json"
         if not file.exists():
-            file.write_text(json.dumps(measure(kind, settings)))
-        figures[name] = json.loads(file.read_text())
+            file.write_text(json.dumps(measure(kind, settings)), encoding="utf-8")
+        figures[name] = json.loads(file.read_text(encoding="utf-8"))
         print(name, figures[name]["validation"])
     shared = {"steps": STEPS + LAST_STEPS, "at_a_tenth_of_the_rate": LAST_STEPS, "shared": SHARED}
     return "rate_distortion", {**shared, "models": figures}

@@ -38,7 +38,7 @@ def write_result(name: str, figures: dict) -> Path:
     result = {"command": command, "commit": commit, "machine": machine(), **figures}
     path = RESULTS / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result, indent=2) + "\n")
+    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8", newline="\n")
     return path
 
 
@@ -51,7 +51,11 @@ def machine() -> dict:
     processor = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        names = [
+            line
+            for line in cpuinfo.read_text(encoding="utf-8").splitlines()
+            if line.startswith("model name")
+        ]
         processor = names[0].partition(": ")[2] if names else processor
     return {
         "processor": processor,

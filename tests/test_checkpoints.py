@@ -1,6 +1,8 @@
 """Checkpoints: what was stored comes back, whatever precision it was stored in, or is named."""
 
+import errno
 import json
+import os
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,6 +16,7 @@ from vqvae_lite.checkpoints import (
     CheckpointError,
     find_checkpoint,
     last_checkpoint,
+    remove_older,
     save_checkpoint,
     step_path,
 )
@@ -162,6 +165,75 @@ def test_a_half_written_checkpoint_does_not_count(tmp_path):
     shutil.copytree(step_path(tmp_path, 1), partial)
     (tmp_path / "step-00000003").mkdir()
     assert load_checkpoint(tmp_path).config["step"] == 1
+
+
+@pytest.fixture
+def windows(monkeypatch):
+    """What Windows refuses: to open a folder, to flush what is not open for writing."""
+    opened, flushed = {}, []
+    real_open, real_fsync = os.open, os.fsync
+
+    def open_file(path, flags, *more, **named):
+        if not named and Path(path).is_dir():
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        handle = real_open(path, flags, *more, **named)
+        opened[handle] = flags, Path(path).name
+        return handle
+
+    def fsync(handle):
+        flags, name = opened[handle]
+        if not flags & (os.O_RDWR | os.O_WRONLY):
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        flushed.append(name)
+        real_fsync(handle)
+
+    monkeypatch.setattr(os, "open", open_file)
+    monkeypatch.setattr(os, "fsync", fsync)
+    return flushed
+
+
+def test_a_checkpoint_is_saved_where_folders_cannot_be_flushed(windows, tmp_path):
+    model = new_model()
+    save_checkpoint(tmp_path / "a", model, step=3, optimizer={"a": torch.ones(2)})
+    assert sorted(windows) == ["config.json", "model.safetensors", "optimizer.safetensors"]
+    assert_same_state(load_checkpoint(tmp_path / "a").model, model)
+
+
+def test_a_file_that_may_not_be_written_is_still_an_error(tmp_path, monkeypatch):
+    def refuse(path, *more):
+        raise PermissionError(f"no way to {path}")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(PermissionError, match="no way to"):
+        save_checkpoint(tmp_path / "a", new_model(), step=3)
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="asks Linux what is mapped")
+def test_no_file_stays_mapped_into_memory(tmp_path):
+    """On Windows such a file could not be removed, and training that goes on removes it."""
+    save_checkpoint(tmp_path / "a", new_model(), step=3, optimizer={"a": torch.ones(2**20)})
+    held = load_checkpoint(tmp_path / "a")
+    assert str(tmp_path) not in Path("/proc/self/maps").read_text()
+    assert held.optimizer["a"].sum() == 2**20
+
+
+def test_an_older_checkpoint_that_is_being_read_waits_for_the_next_time(tmp_path, monkeypatch):
+    for step in (1, 2, 3):
+        save_checkpoint(step_path(tmp_path, step), new_model(), step=step)
+    with monkeypatch.context() as patch:
+        real = os.unlink
+
+        def unlink(path, **more):
+            if "safetensors" in str(path):
+                raise PermissionError(errno.EACCES, "used by another process", str(path))
+            real(path, **more)
+
+        patch.setattr(os, "unlink", unlink)
+        remove_older(tmp_path, 2)
+    assert last_checkpoint(tmp_path) == step_path(tmp_path, 3)
+    remove_older(tmp_path, 3)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000003"]
 
 
 def test_the_last_checkpoint_is_that_of_the_highest_step(tmp_path):

@@ -192,6 +192,35 @@ def test_the_readme_shows_a_figure_that_moves():
         assert picture.width >= 500
 
 
+OTHERS = ("Image", "os", "tarfile", "archive")  # that have an `open` of another kind
+
+
+def text_files_opened(path):
+    """The lines of a script that open a text file without naming its encoding."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call) or any(key.arg == "encoding" for key in node.keywords):
+            continue
+        name = getattr(node.func, "attr", getattr(node.func, "id", None))
+        of_path = isinstance(node.func, ast.Attribute)
+        modes = [arg.value for arg in node.args[not of_path :] if isinstance(arg, ast.Constant)]
+        if name in ("read_text", "write_text") or (
+            name == "open"
+            and not (of_path and getattr(node.func.value, "id", "") in OTHERS)
+            and not any("b" in str(mode) for mode in modes)
+        ):
+            yield node.lineno
+
+
+def test_text_is_read_and_written_as_utf8_wherever_that_is():
+    """Without being told, Python takes what the system takes, on Windows cp1252."""
+    folders = ("vqvae_lite", "tools", "data", "benchmarks")
+    files = [file for folder in folders for file in (ROOT / folder).rglob("*.py")]
+    found = [
+        f"{file.relative_to(ROOT)}:{line}" for file in files for line in text_files_opened(file)
+    ]
+    assert not found
+
+
 def modules():
     """Every module of the package, by its dotted name."""
     for path in sorted((ROOT / "vqvae_lite").rglob("*.py")):

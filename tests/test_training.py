@@ -2,6 +2,7 @@
 
 import copy
 import json
+import pickle
 import re
 import signal
 import subprocess
@@ -14,18 +15,23 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from vqvae_lite import training
 from vqvae_lite.baselines.vae import VAE, VAEConfig
 from vqvae_lite.checkpoints import last_checkpoint, save_checkpoint, step_path
 from vqvae_lite.distributed import Place, processes
+from vqvae_lite.encoding import CodeMaps
 from vqvae_lite.evaluation import evaluate
-from vqvae_lite.images import TensorImages, to_float, to_uint8
+from vqvae_lite.images import FolderImages, TensorImages, to_float, to_uint8
 from vqvae_lite.metrics import psnr, ssim
 from vqvae_lite.model import VQVAE, ModelConfig
 from vqvae_lite.models import load_checkpoint
+from vqvae_lite.sound.files import Utterance
+from vqvae_lite.sound.windows import SoundWindows, SpokenCodes, Windows
 from vqvae_lite.training import ShuffledBatches, TrainingConfig, TrainingError, train
+from vqvae_lite.video.coding import VideoWindows
 
 SMALL = ModelConfig(width=8, code_dim=4, num_codes=16, restart_below=0.1)
 CONFIG = TrainingConfig(steps=6, batch_size=4, learning_rate=1e-3, checkpoint_every=3)
@@ -397,3 +403,41 @@ def test_evaluation_counts_every_image_once():
     assert model.training, "the mode is given back"
     with pytest.raises(ValueError, match="no images"):
         evaluate(model, [])
+
+
+@pytest.mark.slow
+def test_workers_that_are_started_anew_read_the_same_images(tmp_path):
+    """As on Windows and on a Mac, where nothing is inherited: what they need is sent to them."""
+    pictures = torch.randint(256, (12, 16, 16, 3), generator=torch.Generator().manual_seed(0))
+    for index, picture in enumerate(pictures.to(torch.uint8).numpy()):
+        Image.fromarray(picture).save(tmp_path / f"{index}.png")
+    models = []
+    before = torch.multiprocessing.get_start_method()
+    try:
+        torch.multiprocessing.set_start_method("spawn", force=True)
+        for workers in (0, 1):
+            model = new_model()
+            images = FolderImages(tmp_path, 8)
+            train(model, images, replace(CONFIG, workers=workers), progress=False)
+            models.append(model)
+    finally:
+        torch.multiprocessing.set_start_method(before, force=True)
+    assert_same_state(*models)
+
+
+def sets_to_send():
+    waves = [torch.rand(400) - 0.5, torch.rand(300) - 0.5]
+    said = [Utterance("a", name, wave, "", ()) for name, wave in zip("xy", waves, strict=True)]
+    rows = [torch.arange(20), torch.arange(30)]
+    clips = [torch.zeros(4, 2, 2, dtype=torch.int64)]
+    yield TensorImages(torch.zeros(3, 3, 8, 8, dtype=torch.uint8))
+    yield CodeMaps(torch.arange(12).view(3, 2, 2))
+    yield SoundWindows(said, ("x", "y"), 16)
+    yield Windows(rows, 4, SpokenCodes)
+    yield VideoWindows(clips, [torch.tensor([0, 1, 2])], 3)
+
+
+@pytest.mark.parametrize("images", list(sets_to_send()), ids=lambda data: type(data).__name__)
+def test_every_data_set_can_be_sent_to_another_process(images):
+    sent = pickle.loads(pickle.dumps(images))
+    torch.testing.assert_close(sent.__getitems__([0, 1]), images.__getitems__([0, 1]))

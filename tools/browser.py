@@ -38,7 +38,7 @@ def starts(path: str) -> bool:
 def install() -> None:
     """Installs Debian's Chromium, where this is Debian and we are root; else does nothing."""
     system = Path("/etc/os-release")
-    debian = system.exists() and "\nID=debian\n" in "\n" + system.read_text() + "\n"
+    debian = system.exists() and "\nID=debian\n" in "\n" + system.read_text(encoding="utf-8") + "\n"
     if not (debian and os.geteuid() == 0 and shutil.which("apt-get")):
         return
     print("browser: none found; installing Debian's chromium", flush=True)

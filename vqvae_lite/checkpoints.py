@@ -86,7 +86,8 @@ def save_checkpoint(
     save_file(state, partial / "model.safetensors")
     if optimizer:
         save_file(_copies(optimizer), partial / "optimizer.safetensors")
-    (partial / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    text = json.dumps(config, indent=2) + "\n"
+    (partial / "config.json").write_text(text, encoding="utf-8", newline="\n")
     for file in [*partial.iterdir(), partial]:
         _flush(file)
     partial.rename(path)
@@ -211,7 +212,8 @@ def remove_older(run: str | Path, step: int) -> None:
         match = _STEP_NAME.fullmatch(entry.name)
         left_behind = entry.name.startswith(".step-") and ".partial-" in entry.name
         if left_behind or (match and int(match[1]) < step):
-            shutil.rmtree(entry)
+            # Windows removes nothing that another program reads: the next time, then.
+            shutil.rmtree(entry, ignore_errors=True)
 
 
 def read_config(path: Path) -> dict:
@@ -221,7 +223,7 @@ def read_config(path: Path) -> dict:
         CheckpointError: it is no such file.
     """
     try:
-        config = json.loads(path.read_text())
+        config = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{path} is not JSON: {error}") from error
     if not isinstance(config, dict) or config.get("format") != FORMAT:
@@ -282,7 +284,9 @@ def _widen(value: Tensor, scale: Tensor | None) -> Tensor:
     """A stored tensor as a model takes it; one in 8 bits has a scale for each of its rows."""
     if scale is not None:
         return value * scale.float().view(-1, *[1] * (value.ndim - 1))
-    return value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
+    if value.dtype in (torch.float16, torch.bfloat16):
+        return value.float()
+    return value.clone()  # or the file would stay mapped, and Windows would not remove it
 
 
 def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -294,7 +298,13 @@ def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _flush(path: Path) -> None:
     """Makes sure that a file or folder is on the disk before the next step is taken."""
-    handle = os.open(path, os.O_RDONLY)
+    try:
+        # To be flushed a file must be open for writing on Windows, a folder for reading elsewhere.
+        handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    except PermissionError:
+        if not path.is_dir():
+            raise
+        return  # Windows opens no folder; what is renamed in one it logs by itself
     try:
         os.fsync(handle)
     finally:

@@ -93,7 +93,7 @@ def _read_walks(folder: Path, split: str) -> tuple[int, list[int], np.ndarray, n
     """Frames a maze, the mazes of the split; actions (mazes, frames), poses (mazes, frames, 3)."""
     path = folder / _SUMMARY
     try:
-        summary = json.loads(path.read_text())
+        summary = json.loads(path.read_text(encoding="utf-8"))
         length, ids = summary["frames_per_maze"], summary["splits"][split]
         path = folder / "walks.npz"
         with np.load(path) as walks:

@@ -148,7 +148,8 @@ def _make_files(num_mazes: int, length: int, folder: Path) -> dict:
         },
         "sha256_of_lossless_frames": [maze.sha256 for maze in mazes],
     }
-    (folder / "maze.json").write_text(json.dumps(summary, indent=1) + "\n")
+    text = json.dumps(summary, indent=1) + "\n"
+    (folder / "maze.json").write_text(text, encoding="utf-8", newline="\n")
     return summary
 
 

@@ -71,7 +71,7 @@ def split_prompts(groups: list[list[str]], seconds: dict[str, float]) -> dict[st
 
 def gather() -> tuple[list[Recording], dict[str, str]]:
     """All recordings, levelled, speaker after speaker; and the split of each name."""
-    sentences = (HERE / "sentences.txt").read_text().splitlines()
+    sentences = (HERE / "sentences.txt").read_text(encoding="utf-8").splitlines()
     splits, recordings = split_sentences(sentences), []
     for speaker in SYNTHETIC:
         for name, text in zip(splits, sentences, strict=True):
@@ -215,7 +215,8 @@ def make(out: Path) -> dict:
                 "platform": f"{platform.system()} {platform.machine()}",
             },
         }
-        (folder / "speech.json").write_text(json.dumps(summary, indent=1) + "\n")
+        text = json.dumps(summary, indent=1) + "\n"
+        (folder / "speech.json").write_text(text, encoding="utf-8", newline="\n")
         (out / "speech.json").unlink(missing_ok=True)
         for path in sorted(folder.iterdir(), key=lambda path: path.name == "speech.json"):
             path.replace(out / path.name)

@@ -1,11 +1,13 @@
 """The command line itself: its help, its options, and its errors, which are one line."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from commands import (
     SECONDS,
@@ -28,6 +30,7 @@ from vqvae_lite.recipes.profiles import get_recipe
 from vqvae_lite.recipes.recipe import recipe_of
 
 ROOT = Path(__file__).resolve().parents[2]
+FOREIGN = "그림"  # letters that a Windows of western Europe cannot write
 COMMANDS = ("train", "evaluate", "encode", "decode", "convert", "sample", "info")
 TINY = ["width=8", "code_dim=4", "num_codes=20", "size=16"]
 HELP = """
@@ -202,3 +205,43 @@ def test_samples_of_a_vae_are_counted(place, capsys, monkeypatch):
     for options in ([], ["--samples", 3], ["--samples", 0]):
         assert "counted" in fails(capsys, "evaluate", place / "vae", *options)
     assert counted == [1, 3, 0]
+
+
+@pytest.mark.slow
+def test_what_is_said_can_be_written_where_not_all_letters_can(tmp_path):
+    """As on a pipe of Windows: nothing ends in a UnicodeEncodeError, whatever names files have."""
+    pictures = tmp_path / FOREIGN
+    pictures.mkdir()
+    for number in range(3):
+        Image.new("RGB", (16, 16), (80 * number, 9, 9)).save(pictures / f"{FOREIGN}{number}.png")
+    run = tmp_path / f"run {FOREIGN}"
+    small = ["steps=2", "batch_size=2", "size=16", "width=8", "num_codes=4", "code_dim=2"]
+    commands = [
+        ["--help"],
+        ["train", "--help"],
+        ["train", "folder", "--folder", pictures, "--run", run, *settings(*small)],
+        ["info", run],
+        ["encode", run, pictures, tmp_path / f"{FOREIGN}.codes"],
+        ["info", tmp_path / f"{FOREIGN}.codes"],
+        ["decode", run, tmp_path / f"{FOREIGN}.codes", tmp_path / "decoded"],
+        ["evaluate", run, "--folder", pictures],
+    ]
+    script = (
+        "import sys\nfrom vqvae_lite.cli.main import main\n"
+        f"for command in {[[str(word) for word in command] for command in commands]!r}:\n"
+        "    try:\n        assert main(command) == 0\n"
+        "    except SystemExit as end:\n        assert not end.code\n"
+        "print('an error:', main(['info', sys.argv[1]]))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / f"no {FOREIGN}")],
+        env={**os.environ, "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"},
+        cwd=ROOT,
+        capture_output=True,
+    )
+    assert told.returncode == 0, told.stderr.decode("cp1252")[-2000:]
+    said, complained = told.stdout.decode("cp1252"), told.stderr.decode("cp1252")
+    assert f"run {FOREIGN.encode('ascii', 'backslashreplace').decode()}" in said
+    assert said.endswith(("an error: 1\n", "an error: 1\r\n"))
+    assert "no checkpoint at" in complained
+    assert (tmp_path / "decoded" / f"{FOREIGN}2.png.png").is_file()

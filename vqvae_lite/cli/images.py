@@ -90,7 +90,7 @@ def run_encode(options: Namespace, checkpoint: Checkpoint) -> None:
         images = FolderImages(folder, size)
         model = checkpoint.model.to(place.device)
         codes = encode_images(model, images, progress=True)
-    names = [str(file.relative_to(folder)) for file in images.files]
+    names = [file.relative_to(folder).as_posix() for file in images.files]
     file = ImageCodes(list(codes), model.config.num_codes, names, fingerprint(model))
     size_in_bytes = write_codes(output, file)
     bits = compressed_bits(codes[0].numel(), model.config.num_codes)

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from io import TextIOWrapper
 from typing import Any
 
 from vqvae_lite import __version__
@@ -15,6 +16,10 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         0, or 1 after an error.
     """
+    # A console or a pipe of Windows may not have all letters: rather \\uXXXX than no more words.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     stops: tuple[type[Exception], ...] = (ValueError, TypeError, OSError, ImportError)
     # PyTorch and the rest take seconds, which a word of help and a download need not wait for.

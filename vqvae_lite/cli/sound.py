@@ -194,7 +194,7 @@ def find_sounds(path: str | Path, speakers: Sequence[str]) -> list[SoundFile]:
     for file in visible_files(path, SOUND_SUFFIXES) if path.is_dir() else [path]:
         folders = [root.resolve().name, *file.relative_to(root).parts[:-1]]
         speaker = next((name for name in reversed(folders) if name in speakers), "")
-        found.append(SoundFile(str(file.relative_to(root).with_suffix("")), speaker, file))
+        found.append(SoundFile(file.relative_to(root).with_suffix("").as_posix(), speaker, file))
     if not found:
         raise ValueError(f"no sound ({', '.join(SOUND_SUFFIXES)}) found in {path}")
     return found

@@ -105,7 +105,8 @@ def frame_phones(phones: Sequence[Phone], num_frames: int, hop_seconds: float) -
 def _read_table(folder: Path) -> list[dict[str, str]]:
     """The rows of utterances.csv, as many as the summary says."""
     speakers = _remedied(
-        folder / _SUMMARY, lambda path: dict(json.loads(path.read_text())["speakers"])
+        folder / _SUMMARY,
+        lambda path: dict(json.loads(path.read_text(encoding="utf-8"))["speakers"]),
     )
 
     def read(path: Path) -> list[dict[str, str]]:

@@ -216,7 +216,7 @@ def _actions_of(path: Path) -> Tensor | None:
     if not file.is_file():
         return None
     try:
-        numbers = [int(word) for word in file.read_text().split()]
+        numbers = [int(word) for word in file.read_text(encoding="utf-8").split()]
     except ValueError as error:
         raise ValueError(f"{file} must hold whole numbers: {error}") from None
     if not numbers or min(numbers) < 0:
