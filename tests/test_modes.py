@@ -44,6 +44,9 @@ WAVES = [torch.rand(length, generator=SEED) - 0.5 for length in (70, 100)]
 LEVELS = torch.randint(256, (2, 80), generator=SEED).to(torch.uint8)
 ROWS = [torch.randint(7, (length,), generator=SEED) for length in (3, 5)]
 SPEAKERS = [0, 1]
+WHO = torch.tensor(SPEAKERS)
+LATENT = torch.ones(2, 3, 4, 4)
+CEPSTRA = torch.ones(2, 8, 5).cumsum(1)
 LABEL = torch.tensor([0, 2, 1])
 DRAW = {"seed": 1, "progress": False}
 FILM = torch.randint(7, (2, 5, 4, 4), generator=SEED)
@@ -112,7 +115,7 @@ ALL: dict[str, list[Callable]] = {
     ],
     "likely": [lambda m: m.bound(IMAGES), lambda m: evaluate_bits(m, TensorImages(IMAGES))],
     "vae": [
-        lambda m: m.decode(torch.ones(2, 3, 4, 4)),
+        lambda m: m.decode(LATENT),
         lambda m: m.bound(IMAGES, noise(m)),
         lambda m: evaluate_bits(m, TensorImages(IMAGES), samples=2),
     ],
@@ -138,13 +141,13 @@ ALL: dict[str, list[Callable]] = {
     ],
     "soundvqvae": [
         lambda m: m.encode(LEVELS),
-        lambda m: m.decode(CODES[0, :2], torch.tensor(SPEAKERS), seed=1, progress=False),
+        lambda m: m.decode(CODES[0, :2], WHO, seed=1, progress=False),
         lambda m: encode_wave(m, WAVES[0]),
         lambda m: encode_utterances(m, UTTERANCES),
         lambda m: list(decode_waves(m, ROWS, SPEAKERS, seed=1, progress=False)),
         lambda m: evaluate_sound(m, WAVES, SPEAKERS, rate=8000),
     ],
-    "cepstralvqvae": [lambda m: m.encode(torch.ones(2, 8, 5).cumsum(1))],
+    "cepstralvqvae": [lambda m: m.encode(CEPSTRA)],
     "pixelcnn": [
         lambda m: m.log_prob(CODES, LABEL),
         lambda m: m.sample((4, 3), batch=3, label=LABEL, **DRAW),
@@ -152,10 +155,10 @@ ALL: dict[str, list[Callable]] = {
         lambda m: nats_per_code(m, CODES, label=LABEL),
     ],
     "wavenet": [
-        lambda m: m.log_prob(CODES[:2, 0], torch.tensor(SPEAKERS)),
-        lambda m: m.sample(6, batch=2, label=torch.tensor(SPEAKERS), **DRAW),
-        lambda m: m.cached_logits(CODES[:2, 0], torch.tensor(SPEAKERS)),
-        lambda m: nats_per_code(m, ROWS, label=torch.tensor(SPEAKERS)),
+        lambda m: m.log_prob(CODES[:2, 0], WHO),
+        lambda m: m.sample(6, batch=2, label=WHO, **DRAW),
+        lambda m: m.cached_logits(CODES[:2, 0], WHO),
+        lambda m: nats_per_code(m, ROWS, label=WHO),
     ],
     "video": [
         lambda m: m.log_prob(FILM, ACTIONS),

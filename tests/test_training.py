@@ -380,8 +380,9 @@ def test_a_device_that_is_not_there():
         pytest.skip("this machine has a GPU")
     with pytest.raises(ValueError, match="no CUDA GPU is available"), processes("cuda"):
         pass
-    with pytest.raises(ValueError, match="device must be cpu, cuda"), processes("meta"):
-        pass
+    for device in ("meta", "gpu", "cudas"):
+        with pytest.raises(ValueError, match="device must be cpu, cuda"), processes(device):
+            pass
 
 
 def test_evaluation_counts_every_image_once():

@@ -36,17 +36,25 @@ def processes(device: str | None = None) -> Iterator[Place]:
     """Joins the process group that `torchrun` describes; alone where it describes none.
 
     Args:
-        device: "cpu", "cuda" or "cuda:N"; None takes a GPU where there is one. With several
-            processes and "cuda" each takes the GPU of its local rank.
+        device: "cpu", "cuda", "cuda:N" or, for Apple's GPU, "mps"; None takes a CUDA GPU where
+            there is one. With several processes and "cuda" each takes the GPU of its local rank.
 
     Raises:
         ValueError: the device is not to be had.
     """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     rank = int(os.environ.get("RANK", "0"))
-    chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    if chosen.type not in ("cpu", "cuda"):
-        raise ValueError(f"device must be cpu, cuda or cuda:N, got {device!r}")
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if device.partition(":")[0] not in ("cpu", "cuda", "mps"):
+        raise ValueError(f"device must be cpu, cuda, cuda:N or mps, got {device!r}")
+    chosen = torch.device(device)
+    if chosen.type == "mps":
+        if not torch.backends.mps.is_available():
+            raise ValueError(f"device {device!r} was asked for, but no GPU of Apple's is available")
+        if not torch.amp.is_autocast_available("mps"):
+            raise ValueError(f"device {device!r} needs PyTorch 2.5, this is {torch.__version__}")
+        if world > 1:
+            raise ValueError(f"device {device!r} is one, and there are {world} processes: use cpu")
     if chosen.type == "cuda":
         if not torch.cuda.is_available():
             raise ValueError(f"device {device!r} was asked for, but no CUDA GPU is available")

@@ -9,7 +9,7 @@ from vqvae_lite.checks import size_of
 from vqvae_lite.images import stack_images, to_float, to_uint8
 from vqvae_lite.metrics import CodeUsage, compressed_bits, psnr, ssim
 from vqvae_lite.model import VQVAE
-from vqvae_lite.modules import device_of, evaluating
+from vqvae_lite.modules import device_of, evaluating, with_float64
 
 
 class Evaluation(NamedTuple):
@@ -58,7 +58,8 @@ def evaluate(model: VQVAE, images: Dataset, batch_size: int = 64) -> Evaluation:
             codes = model.encode(x)
             reconstruction = model.decode(codes)
             usage.update(codes)
-            errors.append((reconstruction - x).double().square().flatten(1).mean(1).cpu())
+            error = with_float64(reconstruction - x).double()
+            errors.append(error.square().flatten(1).mean(1).cpu())
             rounded = to_uint8(reconstruction).cpu()
             signal.append(psnr(rounded, batch))
             similarity.append(ssim(rounded, batch))

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vqvae_lite.images import check_uint8
+from vqvae_lite.modules import with_float64
 
 Nats = TypeVar("Nats", Tensor, float)
 
@@ -192,7 +193,8 @@ def negative_log_likelihood(
         parameters: what a decoder gave for it.
         images: uint8 (B, C, H, W).
     """
-    return -likelihood(parameters).log_prob(images).flatten(1).sum(1, dtype=torch.float64)
+    log_prob = with_float64(likelihood(parameters).log_prob(images))
+    return -log_prob.flatten(1).sum(1, dtype=torch.float64)
 
 
 def _per_value(parameters: Tensor, likelihood: Likelihood) -> Tensor:

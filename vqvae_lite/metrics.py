@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from vqvae_lite.checks import check_codes
 from vqvae_lite.distributed import sum_over_processes, world_size
+from vqvae_lite.modules import with_float64
 
 
 class CodeUsage:
@@ -74,7 +75,8 @@ def psnr(images: Tensor, references: Tensor) -> Tensor:
         (N,) float64: 10 log10(255^2 / mean squared error).
     """
     _check_pair(images, references)
-    error = (images.double() - references.double()).square().flatten(1).mean(1)
+    exact, wanted = with_float64(images).double(), with_float64(references).double()
+    error = (exact - wanted).square().flatten(1).mean(1)
     return 10 * torch.log10(255**2 / error)
 
 
@@ -187,20 +189,26 @@ class Window:
         }
         self.names = list(scalars)
         # All of them at once: each transfer from a GPU waits for it.
-        values = torch.stack([value.detach().double() for value in scalars.values()])
+        values = torch.stack([with_float64(value.detach()).double() for value in scalars.values()])
         self.sums = self.sums + values.cpu()
         if "codes" in out._fields and self.num_codes is not None:
             self.usage = self.usage or CodeUsage(self.num_codes, self.num_codebooks)
             self.usage.update(out.codes)
 
     def close(self, step: int) -> Record:
-        sums = sum_over_processes(self.sums.to(self.device)).cpu() / world_size()
+        sums = self._over_processes(self.sums) / world_size()
         means = dict(zip(self.names, (sums / self.steps).tolist(), strict=True))
         if self.usage:
-            self.usage.counts = sum_over_processes(self.usage.counts.to(self.device)).cpu()
+            self.usage.counts = self._over_processes(self.usage.counts)
             means["perplexity"] = self.usage.perplexity
         self._clear()
         return Record(step, means)
+
+    def _over_processes(self, values: Tensor) -> Tensor:
+        # Alone there is nothing to ask a device for, which may not have float64.
+        if world_size() == 1:
+            return values
+        return sum_over_processes(values.to(self.device)).cpu()
 
 
 def check_output(out: Any) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from vqvae_lite.checks import check_images, check_positive_int
 from vqvae_lite.images import exact_uint8, to_float
 from vqvae_lite.likelihoods import Bound, get_likelihood, negative_log_likelihood
-from vqvae_lite.modules import evaluating
+from vqvae_lite.modules import evaluating, with_float64
 from vqvae_lite.networks import NetworkConfig
 from vqvae_lite.quantizers import get_quantizer, quantizer_of
 
@@ -184,9 +184,10 @@ class VQVAE(nn.Module):
         codes = self.encode(x)
         with evaluating(self):
             parameters = self.decoder(self.quantizer.lookup(codes))
+        nats = negative_log_likelihood(self.likelihood, parameters, images)
         if prior is None:
             uniform = codes[0].numel() * math.log(self.config.num_codes)
-            cost = torch.full((len(x),), uniform, dtype=torch.float64, device=x.device)
+            cost = torch.full_like(nats, uniform)
         else:
-            cost = -prior(codes).double()
-        return Bound(negative_log_likelihood(self.likelihood, parameters, images), cost)
+            cost = -with_float64(prior(codes)).double()
+        return Bound(nats, cost)

@@ -52,6 +52,11 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = training
 
 
+def with_float64(x: Tensor) -> Tensor:
+    """The tensor where float64 is to be had: as it is, but from Apple's GPU on the CPU."""
+    return x.cpu() if x.device.type == "mps" else x
+
+
 def device_of(model: nn.Module) -> torch.device:
     """Where a model's weights are."""
     return next(model.parameters()).device

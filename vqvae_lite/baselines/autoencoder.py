@@ -14,7 +14,7 @@ from torch import Tensor
 from vqvae_lite.checks import check_codes, check_images, check_positive_int
 from vqvae_lite.images import exact_uint8, to_float
 from vqvae_lite.likelihoods import Bound, get_likelihood, negative_log_likelihood
-from vqvae_lite.modules import FullPrecision, evaluating
+from vqvae_lite.modules import FullPrecision, evaluating, with_float64
 from vqvae_lite.networks import NetworkConfig
 
 
@@ -113,12 +113,12 @@ class Autoencoder(FullPrecision):
             raise ValueError(
                 f"latents must have the shape (N, {channels}, h, w), got {tuple(latents.shape)}"
             )
-        rows = latents.to(self.values).transpose(0, 1).flatten(1).contiguous()
+        rows = with_float64(latents.to(self.values)).transpose(0, 1).flatten(1).contiguous()
         ordered = rows.sort(1).values
         cuts = [rows.shape[1] * number // bins for number in range(1, bins)]
         edges = ordered[:, cuts].contiguous()
         codes = torch.searchsorted(edges, rows, right=True)
-        counts = torch.zeros_like(self.values).scatter_add_(1, codes, torch.ones_like(rows))
+        counts = rows.new_zeros(channels, bins).scatter_add_(1, codes, torch.ones_like(rows))
         if (counts == 0).any():
             raise ValueError(f"each channel must have at least {bins} different values, one a bin")
         sums = torch.zeros_like(counts, dtype=torch.float64)
@@ -179,7 +179,7 @@ class Autoencoder(FullPrecision):
         with evaluating(self):
             parameters = self.decoder(self.lookup(codes))
         reconstruction = negative_log_likelihood(self.likelihood, parameters, images)
-        return Bound(reconstruction, -prior(codes).double())
+        return Bound(reconstruction, -with_float64(prior(codes)).double())
 
     def _check_bins(self) -> None:
         if not self.edges.any():

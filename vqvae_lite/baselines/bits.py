@@ -102,7 +102,7 @@ def evaluate_bits(
                 ]
                 parts, total = model.bound(batch.to(device), torch.stack(noise).to(device))
             nats = (parts.reconstruction, parts.prior, total)
-            new = [bits_per_dim(part.double().cpu(), batch[0].numel()) for part in nats]
+            new = [bits_per_dim(part.cpu().double(), batch[0].numel()) for part in nats]
             done = BitsPerDim(*(torch.cat(pair) for pair in zip(done, new, strict=True)))
             if keep is not None:
                 _write(Path(keep), done, label)

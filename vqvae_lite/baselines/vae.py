@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from vqvae_lite.checks import check_images, check_positive_int
 from vqvae_lite.images import exact_uint8, to_float
 from vqvae_lite.likelihoods import Bound, get_likelihood, negative_log_likelihood
-from vqvae_lite.modules import evaluating
+from vqvae_lite.modules import evaluating, with_float64
 from vqvae_lite.networks import NetworkConfig, map_size
 
 
@@ -139,11 +139,12 @@ class VAE(nn.Module):
                 nats.append(negative_log_likelihood(self.likelihood, self.decoder(z), images))
                 # log p(z) - log q(z | x): the constants of the two normal densities cancel.
                 ratio = 0.5 * (epsilon.square() + log_variance - z.square())
-                log_ratio.append(ratio.flatten(1).sum(1, dtype=torch.float64))
+                log_ratio.append(with_float64(ratio).flatten(1).sum(1, dtype=torch.float64))
         nats = torch.stack(nats)
         log_weights = torch.stack(log_ratio) - nats
         importance = math.log(len(nats)) - log_weights.logsumexp(0)
-        return Bound(nats.mean(0), gaussian_kl(mean, log_variance).double()), importance
+        kl = with_float64(gaussian_kl(mean, log_variance)).double()
+        return Bound(nats.mean(0), kl), importance
 
     @torch.no_grad()
     def decode(self, z: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 from vqvae_lite.checks import check_images, check_positive_int
 from vqvae_lite.images import exact_uint8, to_float
 from vqvae_lite.likelihoods import Bound, get_likelihood, negative_log_likelihood
-from vqvae_lite.modules import evaluating
+from vqvae_lite.modules import evaluating, with_float64
 from vqvae_lite.networks import NetworkConfig, map_size
 
 # Samples with less than this share of the weight change no float32 sum: they need no gradient.
@@ -213,8 +213,9 @@ class VIMCO(nn.Module):
                     for part in codes.unbind(1)
                 ]
             )
-        log_q = log_q.double()
-        log_weights = uniform_log_prob(log_q) - _log_q_of(codes, log_q).T - nats
+        log_q = with_float64(log_q).double()
+        log_q_codes = _log_q_of(codes.to(log_q.device), log_q)
+        log_weights = uniform_log_prob(log_q) - log_q_codes.T - nats
         importance = math.log(len(nats)) - log_weights.logsumexp(0)
         return Bound(nats.mean(0), uniform_kl(log_q)), importance
 

@@ -51,7 +51,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     device = argparse.ArgumentParser(add_help=False)
-    device.add_argument("--device", help="cpu, cuda or cuda:N; default: a GPU where there is one")
+    device.add_argument(
+        "--device",
+        help="cpu, cuda, cuda:N or mps (Apple's); default: a CUDA GPU where there is one",
+    )
     trained = argparse.ArgumentParser(add_help=False, parents=[device])
     trained.add_argument("checkpoint", help="a checkpoint or run folder")
     data = argparse.ArgumentParser(add_help=False)

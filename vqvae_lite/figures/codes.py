@@ -15,7 +15,7 @@ from vqvae_lite.figures.page import InteractiveFigure, pack, pack_steps
 from vqvae_lite.figures.plots import bare
 from vqvae_lite.images import to_float, to_uint8
 from vqvae_lite.model import VQVAE
-from vqvae_lite.modules import device_of
+from vqvae_lite.modules import device_of, with_float64
 from vqvae_lite.quantizers import codebook_of
 
 _TALLEST = 16383  # pixels: WebP holds no more
@@ -98,12 +98,13 @@ def colors_of_codebook(model: VQVAE) -> np.ndarray:
     config = model.config
     if config.num_codebooks != 1:
         raise ValueError(f"model must have 1 codebook, got {config.num_codebooks}")
-    vectors = codebook_of(model.quantizer).double()
+    vectors = with_float64(codebook_of(model.quantizer)).double()
     vectors = vectors - vectors.mean(0)
     components = vectors @ torch.linalg.svd(vectors, full_matrices=False).Vh[:3].T
-    alone = torch.arange(config.num_codes, device=vectors.device)[:, None, None].expand(-1, 3, 3)
+    alone = torch.arange(config.num_codes, device=device_of(model))
+    alone = alone[:, None, None].expand(-1, 3, 3)
     brightness = torch.cat([model.decode(few).flatten(1).mean(1) for few in alone.split(512)])
-    brightness = brightness.double()
+    brightness = with_float64(brightness).double()
     components = components * (components.T @ (brightness - brightness.mean())).sign()
     ranks = components.argsort(0).argsort(0) / max(1, config.num_codes - 1)
     lab = np.full((config.num_codes, 3), 0.5)

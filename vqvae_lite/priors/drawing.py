@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from vqvae_lite.checks import check_label, check_positive_int
+from vqvae_lite.modules import with_float64
 
 
 def generator_for(model: nn.Module, device: torch.device, seed: int | None) -> torch.Generator:
@@ -17,7 +18,8 @@ def generator_for(model: nn.Module, device: torch.device, seed: int | None) -> t
     """
     if not all(parameter.isfinite().all() for parameter in model.parameters()):
         raise ValueError("model must have finite weights, got NaN or Inf in them")
-    generator = torch.Generator(device)
+    # `draw` draws in float64.
+    generator = torch.Generator("cpu" if device.type == "mps" else device)
     generator.manual_seed(int(torch.randint(2**62, ())) if seed is None else seed)
     return generator
 
@@ -40,14 +42,14 @@ def draw(
     if top_k is not None:
         logits, candidates = logits.topk(top_k)
     # Less the largest first, so that however small the temperature is, nothing overflows.
-    scaled = (logits - logits.amax(1, keepdim=True)).double() / temperature
+    scaled = with_float64(logits - logits.amax(1, keepdim=True)).double() / temperature
     summed = scaled.softmax(1).cumsum(1)
     # A number in [0, 1) falls into the share of one code: the first whose sum exceeds it. That is
     # never a code of no share, and there is always one: in float64 the product stays below the sum.
     level = torch.rand(
-        len(logits), 1, dtype=torch.float64, device=logits.device, generator=generator
+        len(logits), 1, dtype=torch.float64, device=scaled.device, generator=generator
     )
-    chosen = torch.searchsorted(summed, level * summed[:, -1:], right=True)[:, 0]
+    chosen = torch.searchsorted(summed, level * summed[:, -1:], right=True)[:, 0].to(logits.device)
     return chosen if candidates is None else candidates.gather(1, chosen[:, None])[:, 0]
 
 

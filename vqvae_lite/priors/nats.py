@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from vqvae_lite.metrics import CodeUsage
-from vqvae_lite.modules import device_of
+from vqvae_lite.modules import device_of, with_float64
 
 
 class Prior(Protocol):
@@ -42,7 +42,8 @@ class CodeFrequencies:
     def log_prob(self, codes: Tensor) -> Tensor:
         """Log p(codes) of each map, in nats: float64 (B,)."""
         maps = codes[:, None] if codes.ndim == 3 else codes
-        log_probs = self.log_probs.to(codes.device)
+        maps = with_float64(maps)
+        log_probs = self.log_probs.to(maps.device)
         total = log_probs.new_zeros(len(codes))
         for index, of_book in enumerate(maps.unbind(1)):
             total += log_probs[index][of_book].flatten(1).sum(1)
@@ -81,6 +82,7 @@ def nats_per_code(
     for part in parts:
         rows = slice(start, start + len(part))
         of_part = {name: value[rows].to(device) for name, value in given.items()}
-        total -= prior.log_prob(part.to(device), **of_part).double().sum().item()
+        log_prob = with_float64(prior.log_prob(part.to(device), **of_part))
+        total -= log_prob.double().sum().item()
         start = rows.stop
     return total / count

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vqvae_lite.modules import device_of, evaluating
+from vqvae_lite.modules import device_of, evaluating, with_float64
 from vqvae_lite.secondstage.pixelvae import PixelVAE
 from vqvae_lite.secondstage.pixelvqvae import PixelVQVAE
 
@@ -66,7 +66,7 @@ def measure_latent_use(
     """
     swap = _swap(model, maps, seed, batch_size)
     own, other = (_mean_nats(model, swap.maps, z, batch_size) for z in (swap.own, swap.other))
-    return LatentUse(own, swap.cost.double().mean().item(), other)
+    return LatentUse(own, with_float64(swap.cost).double().mean().item(), other)
 
 
 @torch.no_grad()
@@ -113,5 +113,7 @@ def _swap(model: PixelVAE | PixelVQVAE, maps: Tensor, seed: int, batch_size: int
 def _mean_nats(model: PixelVAE | PixelVQVAE, maps: Tensor, z: Tensor, batch_size: int) -> float:
     pairs = zip(maps.split(batch_size), z.split(batch_size), strict=True)
     with evaluating(model):
-        nats = torch.cat([-model.decoder(batch, some).double() for batch, some in pairs])
+        nats = torch.cat(
+            [-with_float64(model.decoder(batch, some)).double() for batch, some in pairs]
+        )
     return nats.mean().item()

@@ -10,7 +10,7 @@ from vqvae_lite.checks import check_positive_int
 from vqvae_lite.images import to_uint8
 from vqvae_lite.metrics import psnr
 from vqvae_lite.model import VQVAE
-from vqvae_lite.modules import device_of
+from vqvae_lite.modules import device_of, with_float64
 from vqvae_lite.video.model import VideoPrior
 
 FRAMES_AT_ONCE = 32
@@ -127,7 +127,7 @@ def compare_ahead(model: VQVAE, imagined: Tensor, true: Tensor, frames: Tensor) 
         true: int64 (B, N, h, w).
         frames: uint8 (B, N, 3, H, W), the true frames.
     """
-    same = (imagined == true).double().mean((0, 2, 3))
+    same = with_float64(imagined == true).double().mean((0, 2, 3))
     decoded, nearest = [], []
     for one, other, frame in zip(imagined.unbind(1), true.unbind(1), frames.unbind(1), strict=True):
         picture, best = (to_uint8(model.decode(codes)) for codes in (one, other))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from vqvae_lite.checks import check_classes, check_codes, check_positive_int
-from vqvae_lite.modules import evaluating
+from vqvae_lite.modules import evaluating, with_float64
 from vqvae_lite.priors.drawing import check_sharpness, draw, generator_for
 from vqvae_lite.priors.layers import CodeHead
 from vqvae_lite.priors.pixelcnn import GatedPixelCNN, PixelCNNOutput
@@ -147,7 +147,8 @@ class VideoPrior(nn.Module):
             TypeError, ValueError: as `forward`.
         """
         with evaluating(self):
-            return self._from(first, codes, actions, codes).log_prob.sum(1, dtype=torch.float64)
+            log_prob = with_float64(self._from(first, codes, actions, codes).log_prob)
+            return log_prob.sum(1, dtype=torch.float64)
 
     @torch.no_grad()
     def sample(
