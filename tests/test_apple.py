@@ -17,6 +17,7 @@ import test_modes
 from commands import SHORT, TINY_SOUND, fails, make_sounds, run_cli, settings
 from pretend import MPS, OnMPS, apples_gpu
 from test_modes import ALL, LATENTS, MAPS, SPEAKERS, leaves, make
+from vqvae_lite import training
 from vqvae_lite.distributed import Place, processes
 from vqvae_lite.encoding import CodeMaps
 from vqvae_lite.images import TensorImages
@@ -106,8 +107,11 @@ def trained(name, place):
 
 
 @pytest.mark.parametrize("name", TRAINED)
-def test_every_model_trains_as_on_the_cpu(name):
-    model, history = trained(name, Place(0, 1, torch.device("cpu")))
+def test_every_model_trains_as_on_the_cpu(name, monkeypatch):
+    with monkeypatch.context() as patch:
+        # Noise is drawn in the order in which numbers lie in memory.
+        patch.setattr(training, "layout_on", lambda _: torch.contiguous_format)
+        model, history = trained(name, Place(0, 1, torch.device("cpu")))
     with apples_gpu() as asked:
         other, told = trained(name, Place(0, 1, MPS))
         assert len(asked) > 20
@@ -164,6 +168,15 @@ def test_bins_and_frequencies_are_counted_as_on_the_cpu():
         assert torch.equal(other.values.cpu(), model.values)
         assert torch.equal(other.edges.cpu(), model.edges)
         assert torch.equal(CodeFrequencies(LATENTS, 4).log_prob(LATENTS.to(MPS)), costs)
+
+
+def test_channels_come_first_where_gradients_would_be_wrong_otherwise():
+    images = PICTURES.images[:2]
+    assert prepare_images(images).is_contiguous(memory_format=torch.channels_last)
+    with apples_gpu():
+        assert prepare_images(images.to(MPS)).is_contiguous()
+        model, _ = trained("vqvae", Place(0, 1, MPS))
+        assert all(parameter.is_contiguous() for parameter in model.parameters())
 
 
 @pytest.fixture

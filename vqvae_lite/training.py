@@ -75,8 +75,16 @@ class TrainingConfig:
 
 
 def prepare_images(batch: Tensor) -> Tensor:
-    """uint8 images (B, C, H, W) as a network takes them: float in [-1, 1], channels last."""
-    return to_float(batch).contiguous(memory_format=torch.channels_last)
+    """uint8 images (B, C, H, W) as a network takes them: float in [-1, 1], as `layout_on` says."""
+    return to_float(batch).contiguous(memory_format=layout_on(batch.device))
+
+
+def layout_on(device: torch.device) -> torch.memory_format:
+    """How images and weights lie in memory: channels last, with which convolutions are faster.
+
+    Not on Apple's GPU, where some gradients are wrong then (PyTorch's issues 107214 and 175189).
+    """
+    return torch.contiguous_format if device.type == "mps" else torch.channels_last
 
 
 def train(
@@ -141,8 +149,7 @@ def train(
     if place.world > 1:
         check_joint(model)
 
-    # Convolutions are faster where the channels of a pixel lie side by side.
-    model.to(place.device).to(memory_format=torch.channels_last).train()
+    model.to(place.device).to(memory_format=layout_on(place.device)).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
     history = []
     if resume:
