@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from PIL import Image, ImageDraw
-from playwright.sync_api import Frame, Page, sync_playwright
+from playwright.sync_api import Browser, Frame, Page, sync_playwright
 
 import browser
 
@@ -125,23 +125,30 @@ def act(film: Film) -> None:
     film.take(2500)
 
 
+def film(program: Browser) -> Film:
+    """The film of the built page."""
+    page = program.new_page(viewport=VIEW)
+    page.goto(PAGE.as_uri())
+    element = page.locator("iframe.vq-interactive").first
+    element.scroll_into_view_if_needed()
+    frame = element.element_handle().content_frame()
+    frame.wait_for_function("document.documentElement.dataset.state")
+    page.wait_for_timeout(1500)
+    made = Film(page, frame)
+    act(made)
+    page.close()
+    return made
+
+
 def main() -> int:
     path = browser.find()
     if not path or not PAGE.exists():
         print("film: needs the built book (make book) and a Chromium")
         return 1
     with sync_playwright() as playwright:
-        page = playwright.chromium.launch(executable_path=path).new_page(viewport=VIEW)
-        page.goto(PAGE.as_uri())
-        element = page.locator("iframe.vq-interactive").first
-        element.scroll_into_view_if_needed()
-        frame = element.element_handle().content_frame()
-        frame.wait_for_function("document.documentElement.dataset.state")
-        page.wait_for_timeout(1500)
-        film = Film(page, frame)
-        act(film)
-        film.save(FILM)
-    print(f"film: {len(film.pictures)} pictures, {FILM.stat().st_size / 1000:.0f} kB")
+        made = film(playwright.chromium.launch(executable_path=path))
+    made.save(FILM)
+    print(f"film: {len(made.pictures)} pictures, {FILM.stat().st_size / 1000:.0f} kB")
     return 0
 
 
