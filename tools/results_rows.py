@@ -57,6 +57,12 @@ GROUPS = {
     "Pictures": [
         Row(MAZE, told.fidelity, (3,), "maze_checkpoint"),
         Row(
+            "a VQ-VAE trained on the larger set of mazes, the same test mazes (560 frames)",
+            told.fidelity,
+            (3,),
+            "larger_set_vqvae",
+        ),
+        Row(
             "a copy of CIFAR-10 saved as JPEG, test set (10,000), 4000 steps on one CPU thread",
             told.fidelity,
             (3,),
@@ -115,6 +121,13 @@ GROUPS = {
             told.prior,
             (6,),
             "prior",
+        ),
+        Row(
+            "a prior that sees the whole map, over the codes of the larger set's VQ-VAE, the same "
+            "test mazes",
+            told.prior,
+            (6,),
+            "larger_set_prior",
         ),
     ],
     "Speech": [
