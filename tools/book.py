@@ -20,14 +20,15 @@ def main() -> int:
     shutil.rmtree(BUILT, ignore_errors=True)
     BUILT.mkdir()
     api_pages.write()
-    program = Path(sys.executable).with_name("jupyter-book")
+    # On Windows it has a suffix.
+    program = shutil.which("jupyter-book", path=str(Path(sys.executable).parent))
     build = subprocess.run(
         [program, "build", ".", "-W", "--keep-going"],
         cwd=ROOT,
-        env={**os.environ, "NO_COLOR": "1"},
+        env={**os.environ, "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
     )
     (BUILT / "build.log").write_text(build.stdout, encoding="utf-8")
     if build.returncode:
