@@ -329,6 +329,20 @@ def test_keyboard_does_what_the_mouse_does(visit):
     assert visit.state()["temperature"] == "0.95"
 
 
+@pytest.mark.parametrize("button", ["play", "new"])
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_a_map_fills_in_code_after_code_where_motion_is_welcome(visit, button, motion):
+    visit = visit()
+    visit.page.emulate_media(reduced_motion=motion)
+    visit.page.evaluate(
+        "window.told = []; new MutationObserver(() => told.push(document.querySelector('#told')"
+        ".textContent)).observe(document.querySelector('#told'), {childList: true})"
+    )
+    assert visit.click(button)["filled"] == PLACES
+    told = " ".join(visit.page.evaluate("told"))
+    assert ("Each code is drawn given all those before it" in told) == (motion != "reduce")
+
+
 def test_play_stops_and_goes_on(visit):
     visit = visit()
     filled = visit.state()["filled"]

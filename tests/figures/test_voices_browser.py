@@ -289,6 +289,24 @@ LINE = """selector => {
 }"""
 
 
+def test_without_motion_the_line_stands_where_the_phone_that_is_heard_begins(explore):
+    explorer = explore({"viewport": {"width": 390, "height": 1000}, "reduced_motion": "reduce"})
+    explorer.do(explorer.page.locator("#original").click)
+    (piece,) = explorer.played()
+    width, length = 378, 100 * HOP / RATE
+    for heard, begins in [
+        (0.03, 0),
+        (0.06, 0),
+        (0.08, 0.07),
+        (0.1, 0.07),
+        (0.2, 0.11),
+        (0.3, 0.11),
+    ]:
+        explorer.at_time(piece["when"] + heard)
+        line = explorer.page.evaluate(LINE, "#overview-0")
+        assert line == pytest.approx(begins / length * width, abs=2)
+
+
 def test_playing_moves_a_line_and_a_second_click_stops_it(explore):
     explorer = explore(context={"viewport": {"width": 390, "height": 1000}})
     page = explorer.page

@@ -39,7 +39,7 @@ _PAGE = """\
 </style>
 </head>
 <body>
-<main id="figure" aria-label="{title}"></main>
+<main id="figure" aria-label="{title}"><h1>{title}</h1></main>
 <p id="announcer" class="visually-hidden" aria-live="polite"></p>
 <script type="application/json" id="data">{data}</script>
 <script>

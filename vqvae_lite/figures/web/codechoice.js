@@ -27,7 +27,8 @@ VQ.codeChoice = (function () {
     const tiles = Array.from({ length: count }, (_, i) => {
       const canvas = el("canvas", { width: 1, height: 1 }), name = el("span", {});
       const swatch = el("span", { class: "swatch" }), bar = el("div", {});
-      const share = el("span", { class: "number share" }), mark = el("span", { class: "mark" });
+      const share = el("span", { class: "number share" });
+      const mark = el("span", { class: "mark", role: "img", "aria-label": "here now" }, "\u2713");
       const button = el("button", { type: "button", id: `choice-${i + 1}`, click: () => choose(i) },
         el("span", { class: "key" }, String(i + 1)), mark,
         el("div", { class: "patch" }, canvas),
@@ -62,14 +63,11 @@ VQ.codeChoice = (function () {
       note.textContent = text;
       tiles.forEach((tile, i) => {
         const k = node.ranked[i], p = probabilities[k], chosen = k === code;
-        set(tile.button, {
-          "aria-label": `Code ${k}, ${percent(p)}${chosen ? ", here now" : ""}`,
-          class: chosen ? "now" : null,
-        });
+        set(tile.button, { class: chosen ? "now" : null });
         tile.name.textContent = ` code ${k}`;
         tint(tile.swatch, k);
         tile.share.textContent = percent(p);
-        tile.mark.textContent = chosen ? "\u2713" : "";
+        set(tile.mark, { hidden: !chosen });
         set(tile.bar, { style: `width: ${(100 * p).toFixed(1)}%` });
       });
     }

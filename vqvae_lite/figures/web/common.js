@@ -141,17 +141,19 @@ const VQ = (function () {
     return getComputedStyle(page).getPropertyValue("--" + name).trim();
   }
 
-  // The theme: the book's, JupyterLab's or Colab's where the page around may be read, else the
-  // system's.
+  // The theme: the book's, JupyterLab's or Colab's where the page around may be read; what it says,
+  // where not (a book opened as files says it in figures.js); else the system's.
+  const framed = window.parent !== window;
   const systemDark = window.matchMedia("(prefers-color-scheme: dark)");
   const host = (() => {
     try {
-      return window.parent === window ? null : window.parent.document;
+      return framed ? window.parent.document : null;
     } catch (error) {
       return null; // the page around comes from another origin
     }
   })();
   const themeActs = [];
+  let toldTheme = null;
 
   function hostTheme() {
     const root = host && host.documentElement;
@@ -160,7 +162,7 @@ const VQ = (function () {
       return host.body.dataset.jpThemeLight === "true" ? "light" : "dark";
     }
     if (root && root.getAttribute("theme")) return root.getAttribute("theme");
-    return systemDark.matches ? "dark" : "light";
+    return toldTheme ?? (systemDark.matches ? "dark" : "light");
   }
 
   function followTheme() {
@@ -177,6 +179,11 @@ const VQ = (function () {
 
   followTheme();
   systemDark.addEventListener("change", followTheme);
+  window.addEventListener("message", ({ source, data }) => {
+    if (source !== window.parent || !["light", "dark"].includes(data?.vqTheme)) return;
+    toldTheme = data.vqTheme;
+    followTheme();
+  });
   if (host) {
     const watched = { attributes: true, attributeFilter: ["data-theme", "data-jp-theme-light", "theme"] };
     const observer = new MutationObserver(followTheme);
@@ -184,16 +191,44 @@ const VQ = (function () {
     observer.observe(host.body, watched);
   }
 
-  // The iframe is as high as its page, where the page may reach it.
-  if (host && window.frameElement) {
-    new ResizeObserver(() => {
-      window.frameElement.style.height = Math.ceil(document.body.getBoundingClientRect().height) + "px";
-    }).observe(document.body);
+  // The iframe is as high as its page. Alone in a window, a figure is as large as fits, and never
+  // smaller than in the book.
+  const WIDTH = 772; // px, of the text of the book
+  const { body } = document;
+  let tallest = 0; // or a longer sentence under the reader's hands would make all else smaller
+
+  function fitFrame() {
+    const height = Math.ceil(body.getBoundingClientRect().height);
+    if (host && window.frameElement) window.frameElement.style.height = height + "px";
+    else window.parent.postMessage({ vqHeight: height }, "*");
   }
+
+  function fitWindow() {
+    const { clientWidth, clientHeight } = page;
+    const width = Math.min(WIDTH, clientWidth);
+    body.style.width = width + "px";
+    tallest = Math.max(tallest, body.offsetHeight + 1); // which is rounded
+    const scale = Math.max(1, Math.min(clientWidth / width, clientHeight / tallest));
+    body.style.transform = `translateX(${(clientWidth - scale * width) / 2}px) scale(${scale})`;
+  }
+
+  page.dataset.alone = String(!framed);
+  new ResizeObserver(framed ? fitFrame : fitWindow).observe(body);
+  if (!framed) {
+    window.addEventListener("resize", () => {
+      tallest = 0;
+      fitWindow();
+    });
+  }
+
+  // Whether the reader asks for no motion: what would play then goes to its end at once.
+  const stillness = window.matchMedia("(prefers-reduced-motion: reduce)");
+  const still = () => stillness.matches;
 
   return {
     data: JSON.parse(document.getElementById("data").textContent),
     root: document.getElementById("figure"),
     el, set, state, announce, button, slider, drag, arrowKeys, scale, unpack, paint, color, onTheme,
+    still,
   };
 })();

@@ -86,6 +86,12 @@
     request();
   }
 
+  // Code after code, or, for a reader who wants no motion, all at once.
+  function run() {
+    playing = !VQ.still();
+    if (!playing) goal = PLACES;
+  }
+
   function select(place) {
     [selected, playing] = [Math.min(place, filled, PLACES - 1), false];
     before = null;
@@ -138,7 +144,8 @@
     if (playing || busy()) [playing, goal] = [false, filled];
     else {
       if (filled === PLACES) redraw(0);
-      [playing, selected, before] = [true, null, null];
+      [selected, before] = [null, null];
+      run();
     }
   });
   const step = button("step", "One step", () => {
@@ -150,8 +157,9 @@
   });
   const fresh = button("new", "New map", () => {
     seed += 1;
-    [playing, selected] = [true, null];
+    selected = null;
     redraw(0);
+    run();
   });
   const seedText = el("span", { class: "number" });
   const warmth = VQ.slider({

@@ -10,7 +10,6 @@
   const PLACES = ROWS * COLUMNS, ACTIONS = names.length;
   const END = "The tree ends here: go back, or start again.";
   const PACE = 140; // ms between two frames
-  const still = window.matchMedia("(prefers-reduced-motion: reduce)");
   const ARROWS = { forward: "ArrowUp", left: "ArrowLeft", right: "ArrowRight" };
   const GLYPHS = { forward: "\u2191", left: "\u2190", right: "\u2192" };
 
@@ -50,7 +49,7 @@
 
   function run(from) {
     pause();
-    at = still.matches ? last() : from;
+    at = VQ.still() ? last() : from;
     tick();
   }
 

@@ -119,7 +119,8 @@
     if (timer !== null) pause();
     else {
       if (moment === LAST) moment = 0;
-      timer = setTimeout(next, 0);
+      if (VQ.still()) moment = endOfPhase();
+      else timer = setTimeout(next, 0);
     }
     draw();
   });
@@ -128,6 +129,13 @@
   function pause() {
     clearTimeout(timer);
     timer = null;
+  }
+
+  // The next moment after which the data change, or the last of all.
+  function endOfPhase() {
+    let end = moment + 1;
+    while (end < LAST && phaseOf(end + 1) === phaseOf(end)) end += 1;
+    return end;
   }
 
   // The first steps after a change of the data go by slowly: most of it happens there.

@@ -235,6 +235,12 @@
     });
   }
 
+  // The line is where the sound is, or, for a reader who wants no motion, where its phone begins.
+  function lineAt({ clip: c, sample }) {
+    if (!VQ.still()) return sample;
+    return (clips[c].phones.findLast(([start]) => start * rate <= sample)?.[0] ?? 0) * rate;
+  }
+
   function draw() {
     waiting = false;
     const now = player.now();
@@ -249,14 +255,14 @@
       const inIt = list.filter(([other]) => other === c).map(([, i]) => i);
       track.mark({
         places: inIt, part: c === clip ? [first, first + visible()] : null,
-        heard: now?.clip === c ? now.sample : null,
+        heard: now?.clip === c ? lineAt(now) : null,
       });
       const name = `${clips[c].speaker}\u2019s sentence: waveform and ${clips[c].codes.length} codes`;
       set(track, { "aria-label": `${name}; code ${code} at ${inIt.length} of them` });
       set(button, { "aria-pressed": String(c === clip) });
     });
     const mine = list.filter(([c]) => c === clip).map(([, i]) => i);
-    zoom.mark({ places: mine, cursor: at(), heard: now?.clip === clip ? now.sample : null });
+    zoom.mark({ places: mine, cursor: at(), heard: now?.clip === clip ? lineAt(now) : null });
     set(zoom, { "aria-label": `Codes of ${clips[clip].speaker}\u2019s sentence, at ${at() + 1} of ${codes().length}` });
     span.textContent = `${seconds(first * hop)} to ${seconds((first + visible()) * hop)} of ${seconds(codes().length * hop)}`;
     voiceButtons.forEach(({ v, button, sign, name }) => {
