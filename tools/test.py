@@ -16,6 +16,7 @@ import sys
 import time
 from pathlib import Path
 
+import axe
 import browser
 import notebook_file
 
@@ -46,6 +47,7 @@ def main() -> int:
     start = time.perf_counter()
     if not fast:
         browser.main()
+        axe.main()
     # Two processes of two threads each, on two cores, would be four times slower than of one.
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     # A dozen processes import torch: let the first leave its compiled files to the others.

@@ -37,7 +37,7 @@ def soup(path):
 def frames(page):
     """The pages inside the interactive figures."""
     figures = page.select("iframe.vq-interactive")
-    return [(figure, BeautifulSoup(figure["srcdoc"], "html.parser")) for figure in figures]
+    return [(figure, soup((page.path.parent / figure["src"]).resolve())) for figure in figures]
 
 
 def fetched(page):
@@ -123,6 +123,21 @@ def test_links_lead_somewhere(page):
         if address.fragment and target.suffix == ".html":
             name = unquote(address.fragment)
             assert soup(target).find(id=name) or soup(target).find(attrs={"name": name}), link
+
+
+def test_interactive_figures_can_be_opened_alone_and_saved(page):
+    for figure in page.select("iframe.vq-interactive"):
+        alone, save = figure.find_next("p", class_="vq-links").select("a")
+        assert alone["href"] == save["href"] == figure["src"]
+        assert save["download"] == figure["src"].rpartition("/")[2]
+        assert figure["loading"] == "lazy"
+
+
+def test_icons_are_drawings(page):
+    assert not page.select('i[class*="fa"]')
+    drawings = page.select("svg.icon")
+    assert len(drawings) >= 5
+    assert all(drawing.path["d"] and drawing["aria-hidden"] == "true" for drawing in drawings)
 
 
 def test_interactive_figures_say_how_to_test_them(page):

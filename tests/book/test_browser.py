@@ -16,11 +16,7 @@ VIEWS = {  # width and height in CSS pixels, and the colours that the reader's s
 PATIENCE = 120_000  # ms; a busy machine is slow, not wrong
 # What the theme says on every page, that is not ours and harms nothing.
 HARMLESS = (
-    "THEBE_JS_URL",  # sphinx-thebe writes its script twice, and no page uses it
     "Got invalid theme mode: . Resetting to auto.",  # the theme, on anybody's first visit
-    # The theme preloads the fonts of its icons, which a browser refuses to pages opened as files;
-    # the icons are drawings that a script of the theme puts in, and need no font.
-    "_static/vendor/fontawesome/",
 )
 
 

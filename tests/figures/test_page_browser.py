@@ -8,6 +8,7 @@ from vqvae_lite.quantizer import nearest_codes
 
 CODES = torch.tensor([[1.5, 1.0], [-1.5, 0.5], [0.5, -1.5]])
 OUTPUTS = torch.tensor([[1.0, 0.2], [-0.7, 0.1], [0.1, -0.4], [2.0, 2.0]])
+BUTTON = 34  # px, its height in the book
 BODY = """() => {
   const {left, right, top, bottom} = document.body.getBoundingClientRect();
   return {left, right, top, bottom, wide: innerWidth, high: innerHeight};
@@ -52,6 +53,8 @@ def test_alone_a_figure_is_as_large_as_its_window_lets_it(opened, file, width, h
     assert box["right"] <= width
     assert box["bottom"] <= height
     assert page.locator("h1").bounding_box()["height"] > 10
+    # All of it is larger, words and buttons too.
+    assert page.locator("#step").bounding_box()["height"] > 1.25 * BUTTON
     page.set_viewport_size({"width": 800, "height": 900})
     box = settled(page)
     assert box["right"] <= 800
@@ -61,6 +64,7 @@ def test_alone_in_a_small_window_it_is_as_in_the_book(opened, file):
     page = opened(file, 390, 600)
     box = settled(page)
     assert box["right"] - box["left"] == 390
+    assert page.locator("#step").bounding_box()["height"] == pytest.approx(BUTTON, abs=2)
     assert box["bottom"] > 600, "and the page scrolls"
 
 
