@@ -221,13 +221,14 @@ def test_a_larger_set_of_mazes(place, tmp_path, capsys):
     assert [result["images"] for result in results] == [140] * 3
     assert results[2] != results[0]
 
-    # What a prior learns are the codes of the same images.
+    # What a prior learns are the codes of the same images, and of their mirror images.
     prior = ["train", "prior", "--codes-of", run, "--run", tmp_path / "prior"]
     learned = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("vqvae_lite.recipes.run.train", lambda *data, **_: learned.append(data[1]))
         assert run_cli(*prior, *settings(*PRIOR, *SHORT)) == 0
-    images = TensorImages(shrink(load_maze("train", mazes).frames, 16))
+    frames = shrink(load_maze("train", mazes).frames, 16)
+    images = TensorImages(torch.cat([frames, frames.flip(-1)]))
     assert torch.equal(learned[0].codes, encode_images(checkpoint.model, images))
 
 
