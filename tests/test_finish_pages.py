@@ -98,6 +98,7 @@ def test_a_page_loses_what_it_does_not_use(tmp_path):
         '<button class="btn search-button-field search-button__button" title="Search" '
         'aria-label="Search" data-bs-toggle="tooltip"><b>Search</b></button>\n'
         '<summary aria-label="Toggle hidden content">Show</summary>\n'
+        '<summary><span class="toctree-toggle" role="presentation"></span></summary>\n'
         '<div class="citation" id="a" role="doc-biblioentry">\n'
         '<div class="bd-sidebar-primary bd-sidebar">'
     )
@@ -106,6 +107,8 @@ def test_a_page_loses_what_it_does_not_use(tmp_path):
         '<script>var togglebuttonSelector = ".toggle";</script>\n'
         '<button class="btn search-button-field search-button__button"><b>Search</b></button>\n'
         "<summary>Show</summary>\n"
+        '<summary aria-label="Pages of this part">'
+        '<span class="toctree-toggle" role="presentation"></span></summary>\n'
         '<div class="citation" id="a" role="listitem">\n'
         '<div class="bd-sidebar-primary bd-sidebar" role="complementary" aria-label="Book">'
     )

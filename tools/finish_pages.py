@@ -29,6 +29,7 @@ UNUSED = (  # elements in the head of every page
 REPLACED = (
     # A name must hold the words that are seen.
     (r'<summary aria-label="Toggle hidden content">', "<summary>"),
+    (r'<summary>(?=<span class="toctree-toggle")', '<summary aria-label="Pages of this part">'),
     (r'(?<=<button class="btn search-button-field search-button__button") .*?>', ">"),
     # All of a page belongs to a landmark.
     (
