@@ -130,7 +130,8 @@ class VideoPrior(nn.Module):
         Raises:
             TypeError, ValueError: for another dtype, shape or range.
         """
-        past = self._past_that_errs(codes, actions) if self._errs() else codes
+        errs = self.training and self.config.own_draws > 0
+        past = self._past_that_errs(codes, actions) if errs else codes
         return self._from(1, codes, actions, past)
 
     def log_prob(self, codes: Tensor, actions: Tensor | None = None, first: int = 1) -> Tensor:
@@ -208,9 +209,6 @@ class VideoPrior(nn.Module):
                     )
                 film = torch.cat([film, drawn[:, None]], 1)
         return film[:, -frames:]
-
-    def _errs(self) -> bool:
-        return self.training and self.config.own_draws > 0
 
     @torch.no_grad()
     def _past_that_errs(self, codes: Tensor, actions: Tensor | None) -> Tensor:
