@@ -23,8 +23,8 @@ from record import ROOT, percent, run
 from torch import Tensor, nn
 
 from vqvae_lite.checkpoints import Checkpoint
+from vqvae_lite.checks import SPLITS
 from vqvae_lite.codebook import nearest_codes
-from vqvae_lite.folders import SPLITS
 from vqvae_lite.metrics import CodeUsage
 from vqvae_lite.models import load_checkpoint
 from vqvae_lite.sound.cepstral import CepstralVQVAE

@@ -24,7 +24,7 @@ from conversion import measure_pitch, measure_voice, measure_words
 from saidagain import SHUFFLED, Decoded, Sentence, as_heard, choose, decode_all
 from torch import Tensor
 
-from vqvae_lite.folders import SPLITS
+from vqvae_lite.checks import SPLITS
 from vqvae_lite.metrics import CodeUsage
 from vqvae_lite.models import load_checkpoint
 from vqvae_lite.recipes.sound import rate_of, speakers_of

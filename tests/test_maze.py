@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+from vqvae_lite.checks import SPLITS
 from vqvae_lite.data import places
-from vqvae_lite.folders import SPLITS
 from vqvae_lite.images import read_frames
 from vqvae_lite.maze import ACTIONS, load_maze
 

@@ -328,7 +328,7 @@ def imports_of(path):
 NAMES = dict(modules())
 # The flow of the core, station after station; the wings stand on the core and on those before them.
 CORE = [
-    {"checks", "modules", "folders", "data", "distributed"},
+    {"checks", "modules", "files", "data", "distributed"},
     {"images", "maze", "codebook", "networks"},
     {"quantizer", "quantizers", "likelihoods", "metrics"},
     {"model"},

@@ -21,6 +21,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from vqvae_lite.files import flush
+
 FORMAT = "vqvae-lite checkpoint 1"
 # Beside a weight that is stored in 8 bits: what a 1 stands for in each of its rows.
 SCALE = ":scale"
@@ -89,9 +91,9 @@ def save_checkpoint(
     text = json.dumps(config, indent=2) + "\n"
     (partial / "config.json").write_text(text, encoding="utf-8", newline="\n")
     for file in [*partial.iterdir(), partial]:
-        _flush(file)
+        flush(file)
     partial.rename(path)
-    _flush(path.parent)
+    flush(path.parent)
     return path
 
 
@@ -294,18 +296,3 @@ def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {
         name: value.detach().to("cpu", copy=True).contiguous() for name, value in tensors.items()
     }
-
-
-def _flush(path: Path) -> None:
-    """Makes sure that a file or folder is on the disk before the next step is taken."""
-    try:
-        # To be flushed a file must be open for writing on Windows, a folder for reading elsewhere.
-        handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    except PermissionError:
-        if not path.is_dir():
-            raise
-        return  # Windows opens no folder; what is renamed in one it logs by itself
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

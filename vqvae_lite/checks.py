@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+SPLITS = ("train", "validation", "test")  # of every data set here that has some
+
 
 def require(module: str, extra: str) -> ModuleType:
     """Imports a module that only part of the package needs.
@@ -25,6 +27,12 @@ def require(module: str, extra: str) -> ModuleType:
         raise ImportError(
             f"{error.name} is not installed: pip install 'vqvae-lite[{extra}]'"
         ) from error
+
+
+def check_split(split: str) -> None:
+    """Raises ValueError unless a split has one of the names of `SPLITS`."""
+    if split not in SPLITS:
+        raise ValueError(f"split must be one of {', '.join(SPLITS)}; got {split!r}")
 
 
 def check_positive_int(**arguments: int) -> None:

@@ -13,9 +13,9 @@ import torch
 from PIL import Image, ImageOps
 from torch.utils.data import Dataset
 
-from vqvae_lite.checks import check_positive_int, require
+from vqvae_lite.checks import check_positive_int, check_split, require
 from vqvae_lite.data.places import data_root
-from vqvae_lite.folders import check_split, visible_files
+from vqvae_lite.files import visible_files
 
 IMAGE_SUFFIXES = (
     ".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp",

@@ -12,8 +12,8 @@ from zipfile import BadZipFile
 import numpy as np
 import torch
 
+from vqvae_lite.checks import check_split
 from vqvae_lite.data.places import find_data
-from vqvae_lite.folders import check_split
 from vqvae_lite.images import read_frames
 
 ACTIONS = ("forward", "left", "right")

@@ -31,7 +31,7 @@ from measure import compare_labels, measure_labels, measure_sound, missed_second
 from opusfile import write_opus  # noqa: E402
 from voices import Recording  # noqa: E402
 
-from vqvae_lite.folders import SPLITS  # noqa: E402
+from vqvae_lite.checks import SPLITS  # noqa: E402
 from vqvae_lite.sound.files import RATE, read_sound  # noqa: E402
 from vqvae_lite.sound.labels import LABEL_COLUMNS  # noqa: E402
 from vqvae_lite.sound.speech import SPEAKERS, SYNTHETIC  # noqa: E402

@@ -169,7 +169,7 @@ def test_a_prior_that_was_trained_by_hand_says_whose_codes_it_learned(place, tmp
     )
 
 
-def test_held_out_data_are_the_test_split_unless_another_is_named(place, tmp_path, monkeypatch):
+def test_held_out_data_are_the_test_split_by_default(place, tmp_path, capsys, monkeypatch):
     asked = []
     sound = load_checkpoint(place / "sound")
     recipe = recipe_of(sound)
@@ -189,8 +189,7 @@ def test_held_out_data_are_the_test_split_unless_another_is_named(place, tmp_pat
     speech = ["evaluate", tmp_path / "speech"]
     for command in (["evaluate", place / "vqvae"], speech, film):
         for split in ([], ["--split", "train"]):
-            with pytest.raises(ZeroDivisionError):
-                run_cli(*command, *split)
+            assert "ZeroDivisionError" in fails(capsys, *command, *split)
     assert asked == ["test", "train"] * 3
 
 
@@ -245,3 +244,15 @@ def test_what_is_said_can_be_written_where_not_all_letters_can(tmp_path):
     assert said.endswith(("an error: 1\n", "an error: 1\r\n"))
     assert "no checkpoint at" in complained
     assert (tmp_path / "decoded" / f"{FOREIGN}2.png.png").is_file()
+
+
+def test_an_error_of_no_foreseen_kind_is_one_line_too(capsys, monkeypatch):
+    def fail(options):
+        raise IndexError("first\nsecond")
+
+    monkeypatch.setattr("vqvae_lite.cli.commands.run", fail)
+    error = fails(capsys, "info", "x")
+    assert error.startswith("vqvae-lite: IndexError: first; VQVAE_LITE_TRACEBACK=1 shows where")
+    monkeypatch.setenv("VQVAE_LITE_TRACEBACK", "1")
+    with pytest.raises(IndexError):
+        run_cli("info", "x")

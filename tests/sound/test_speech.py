@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import torch
 
+from vqvae_lite.checks import SPLITS
 from vqvae_lite.data import places
-from vqvae_lite.folders import SPLITS
 from vqvae_lite.sound import speech
 from vqvae_lite.sound.files import RATE, read_sound
 from vqvae_lite.sound.labels import Phone

@@ -1,47 +1,61 @@
 """The command `vqvae-lite`: what it can be told. What it does stands elsewhere: see `commands`."""
 
 import argparse
+import os
 import sys
 from io import TextIOWrapper
 from typing import Any
 
 from vqvae_lite import __version__
 from vqvae_lite.data.places import ARCHIVES, looking_in
+from vqvae_lite.files import reason
 from vqvae_lite.recipes.names import KINDS, PROFILES, RECIPES
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command; errors of use go to stderr in one line.
+    """Runs one command; whatever ends it goes to stderr in one line.
+
+    Where the line does not say enough, the environment variable VQVAE_LITE_TRACEBACK=1 lets the
+    error through as Python shows it.
 
     Returns:
-        0, or 1 after an error.
+        0, 1 after an error, or 130 where it was stopped by hand.
     """
     # A console or a pipe of Windows may not have all letters: rather \\uXXXX than no more words.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
-    stops: tuple[type[Exception], ...] = (ValueError, TypeError, OSError, ImportError)
     # PyTorch and the rest take seconds, which a word of help and a download need not wait for.
     if options.command == "data":
         from vqvae_lite.cli.data import run_data as run
     else:
         from vqvae_lite.cli.commands import run
-        from vqvae_lite.training import TrainingError
-
-        stops += (TrainingError,)
     try:
         # What is fetched may make the folder.
         with looking_in(None if options.command == "data" else getattr(options, "data", None)):
             run(options)
-    except stops as error:
-        print(f"vqvae-lite: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         kept = "the last checkpoint" if options.command == "train" else "what was finished"
         print(f"vqvae-lite: stopped; {kept} is kept", file=sys.stderr)
         return 130
+    except Exception as error:
+        if os.environ.get("VQVAE_LITE_TRACEBACK"):
+            raise
+        print(f"vqvae-lite: {_told(error)}", file=sys.stderr)
+        return 1
     return 0
+
+
+def _told(error: Exception) -> str:
+    """An error in one line. One of a kind that the package does not raise itself is named too."""
+    foreseen = (ValueError, TypeError, OSError, ImportError, MemoryError)
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, foreseen) or type(error).__module__.startswith("vqvae_lite"):
+        return reason(error)
+    shows = "VQVAE_LITE_TRACEBACK=1 shows where it arose"
+    return f"{type(error).__name__}: {reason(error)}; {shows}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -16,7 +16,7 @@ from vqvae_lite.checks import check_positive_int
 from vqvae_lite.cli.files import check_no_split, new_files
 from vqvae_lite.codefile import codes_target, read_codes, write_codes
 from vqvae_lite.distributed import processes
-from vqvae_lite.folders import visible_files
+from vqvae_lite.files import visible_files
 from vqvae_lite.modules import fingerprint
 from vqvae_lite.priors.nats import nats_per_code
 from vqvae_lite.recipes.priors import load_prior

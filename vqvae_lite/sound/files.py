@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from vqvae_lite.checks import check_positive_int, require
-from vqvae_lite.folders import visible_files
+from vqvae_lite.files import visible_files
 from vqvae_lite.sound.labels import Phone, read_labels, read_textgrid
 from vqvae_lite.sound.mulaw import check_wave
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
+from vqvae_lite.checks import SPLITS, check_split
 from vqvae_lite.data.places import find_data
-from vqvae_lite.folders import SPLITS, check_split
 from vqvae_lite.sound.files import Utterance, read_sound
 from vqvae_lite.sound.labels import Phone, read_labels
 
