@@ -73,6 +73,24 @@ def test_every_requirement_is_pinned(name):
     assert wanted <= pinned
 
 
+def test_what_the_workflow_runs_and_installs_is_fixed():
+    """Its actions by commit; with pip only files of known digests, of the versions used here."""
+    workflow = (ROOT / ".github" / "workflows" / "book.yml").read_text()
+    used = re.findall(r"uses: (\S+)", workflow)
+    assert used
+    assert all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action) for action in used)
+    installs = re.findall(r"python -m pip install (.*)", workflow)
+    assert installs == ["--require-hashes -r .github/locked.txt", "--no-deps --no-build-isolation ."]
+    locked = (ROOT / ".github" / "locked.txt").read_text()
+    pins = set(re.findall(r"(?m)^([\w.-]+==\S+)", locked))
+    assert all("--hash=sha256:" in part for part in re.split(r"(?m)^(?=\w)", locked)[1:])
+    assert pins <= set(re.findall(r"(?m)^([\w.-]+==\S+)", (ROOT / "constraints.txt").read_text()))
+    wanted = requirements((ROOT / ".github" / "locked.in").read_text())
+    wanted |= requirements((ROOT / "requirements.txt").read_text())
+    names = {re.match(r"[\w-]+", pin)[0] for pin in pins}
+    assert {re.match(r"[\w.-]+", line)[0] for line in wanted} <= names
+
+
 def test_the_book_is_built_without_pytorch():
     """Nothing that requirements-book.txt brings, nor what that brings, is large."""
     names = [re.match(r"[\w.-]+", line)[0] for line in BOOK]
