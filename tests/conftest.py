@@ -3,8 +3,13 @@
 import os
 
 import pytest
+from hypothesis import settings
 
 import browser as browsers
+
+# How long an example takes says more of what else the machine does than of the code.
+settings.register_profile("without deadlines", deadline=None)
+settings.load_profile("without deadlines")
 
 
 def pytest_collection_modifyitems(items):

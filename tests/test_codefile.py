@@ -126,7 +126,7 @@ def files(draw):
     return kind(codes, num_codes, draw(texts), draw(st.text(max_size=12)), **more)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(files())
 def test_what_goes_in_comes_out(tmp_path_factory, file):
     path = tmp_path_factory.getbasetemp() / "any.codes"
@@ -151,7 +151,7 @@ def samples(tmp_path_factory):
     return found
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(data=st.data())
 def test_damage_is_named_or_does_no_harm(data, samples, tmp_path_factory):
     content = bytearray(samples[data.draw(st.sampled_from(sorted(samples)))])
@@ -434,7 +434,7 @@ def test_where_a_file_of_codes_can_be_written(tmp_path, monkeypatch):
     assert [path.name for path in (tmp_path / "new" / "folder").iterdir()] == ["x"]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.data(), st.integers(1, 5000), st.integers(0, 50))
 def test_packing_is_lossless_and_tight(data, num_codes, count):
     codes = torch.tensor(

@@ -9,6 +9,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from packaging.requirements import Requirement
 from PIL import Image
 
@@ -80,7 +81,10 @@ def test_what_the_workflow_runs_and_installs_is_fixed():
     assert used
     assert all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action) for action in used)
     installs = re.findall(r"python -m pip install (.*)", workflow)
-    assert installs == ["--require-hashes -r .github/locked.txt", "--no-deps --no-build-isolation ."]
+    assert installs == [
+        "--require-hashes -r .github/locked.txt",
+        "--no-deps --no-build-isolation .",
+    ]
     locked = (ROOT / ".github" / "locked.txt").read_text()
     pins = set(re.findall(r"(?m)^([\w.-]+==\S+)", locked))
     assert all("--hash=sha256:" in part for part in re.split(r"(?m)^(?=\w)", locked)[1:])
@@ -399,3 +403,9 @@ def test_the_top_of_the_package_can_be_seen_at_a_glance():
     top = [path for path in (ROOT / "vqvae_lite").iterdir() if path.name != "__pycache__"]
     assert sum(path.suffix == ".py" for path in top) <= 20
     assert sum(path.is_dir() for path in top) <= 9
+
+
+def test_no_example_of_a_property_has_a_deadline():
+    assert settings().deadline is None
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        assert not re.search(r"@settings\([^)]*deadline", path.read_text(encoding="utf-8")), path

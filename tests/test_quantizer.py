@@ -30,7 +30,7 @@ def latents(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     n=st.integers(1, 200),
     k=st.integers(1, 70),
@@ -61,7 +61,7 @@ def test_chunks_change_nothing():
     assert torch.equal(nearest_codes(vectors, codebook), whole)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     spatial=st.sampled_from(SPATIAL),
     k=st.integers(1, 20),

@@ -123,7 +123,7 @@ def codes_of(lengths, seed=0):
 
 
 @given(st.lists(st.integers(2, 9), min_size=1, max_size=4), st.integers(2, 9))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_windows_are_all_there_are_with_their_actions(lengths, length):
     codes, actions = codes_of(lengths)
     if max(lengths) < length:
