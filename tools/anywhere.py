@@ -47,7 +47,7 @@ def alone(path: Path, address: str) -> nbformat.NotebookNode:
     notebook = nbformat.read(path, as_version=4)
     first = next(cell for cell in notebook.cells if cell.cell_type == "code")
     before = f'REPOSITORY = "{notebook_file.address()}"'
-    assert before in first.source, f"{path}: its first cell is not tools/bootstrap_cell.py"
+    assert before in first.source, f"{path}: its first cell is not book/first_cell.py"
     first.source = first.source.replace(before, f'REPOSITORY = "{address}"')
     return notebook
 

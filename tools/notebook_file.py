@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 
 ROOT = Path(__file__).resolve().parent.parent
-TEMPLATE = ROOT / "tools" / "bootstrap_cell.py"
+TEMPLATE = ROOT / "book" / "first_cell.py"
 TAGS = ["bootstrap", "hide-input"]
 KEPT = ("tags", "mystnb", "vqvae")  # metadata of a cell
 METADATA = {  # of a notebook

@@ -28,7 +28,7 @@ FILES = (
     "CITATION.cff",
     "pyproject.toml",
     "book/index.md",
-    "tools/bootstrap_cell.py",
+    "book/first_cell.py",
     "vqvae_lite/data/archives.json",
 )
 # What stands before the address, what the address looks like there, what stands after it.

@@ -86,7 +86,7 @@ def test_kernel_is_python3(notebook):
 
 def test_first_code_cell_finds_the_checkout(notebook):
     cell = code_cells(notebook)[0]
-    template = (ROOT / "tools" / "bootstrap_cell.py").read_text(encoding="utf-8").strip()
+    template = (ROOT / "book" / "first_cell.py").read_text(encoding="utf-8").strip()
     assert source(cell) == template, "run tools/set_repository.py"
     assert tags(cell) == ["bootstrap", "hide-input"]
     assert cell["outputs"] == []
@@ -177,6 +177,14 @@ def test_more_checks_than_ignored_outputs(notebook):
     ignored = sum(IGNORED in tags(cell) for cell in cells)
     checking = sum(IGNORED not in tags(cell) and asserts(cell) for cell in cells)
     assert checking > ignored
+
+
+def test_the_proof_is_folded_away(notebook):
+    for cell in code_cells(notebook):
+        folded = {"hide-input", "hide-cell"} & set(tags(cell))
+        assert folded or not asserts(cell), f"a visible assertion in\n{source(cell)}"
+        if "check" in tags(cell):
+            assert cell["metadata"]["mystnb"]["code_prompt_show"] == "Check"
 
 
 def test_nothing_is_skipped(notebook):
