@@ -70,6 +70,23 @@ def visit(request, chromium):
     visit.context.close()
 
 
+# What reaches beyond its own box: of equations the formula, since their box scrolls by itself.
+CUT = """() => [...document.querySelectorAll(
+    '.bd-article :is(pre, div.math > mjx-container, table, img, iframe, figure, h1, h2, h3, h4)'
+)].filter((element) => {
+    if (!element.offsetParent || element.closest('details:not([open]), div.vq-table')) return false;
+    const box = element.closest('.bd-article').getBoundingClientRect();
+    if (element.tagName === 'TABLE' && getComputedStyle(element).overflowX === 'auto') return false;
+    return element.scrollWidth > element.clientWidth + 1
+        || element.getBoundingClientRect().right > box.right + 1;
+}).map((element) => `${element.tagName}: ${element.textContent.slice(0, 80)}`)"""
+
+
+def test_nothing_is_cut(visit):
+    """Neither code nor output, equation or figure; a wide table scrolls in a frame of its own."""
+    assert visit.page.evaluate(CUT) == []
+
+
 def test_mathematics_is_typeset(visit):
     formulas = visit.page.locator(".math")
     assert visit.page.locator(".math mjx-container").count() == formulas.count()
