@@ -7,10 +7,24 @@ import shutil
 import stat
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.utils.data import DataLoader
 
-from vqvae_lite.files import reading, reason, to_write, writing
+from vqvae_lite.files import (
+    Files,
+    check_amount,
+    in_order,
+    reading,
+    reason,
+    to_write,
+    visible_files,
+    writing,
+)
 
 
 def test_whatever_a_library_raises_over_a_file_names_the_file():
@@ -108,3 +122,135 @@ def test_a_folder_that_may_not_be_written_to_is_named(tmp_path):
     command = ["setpriv", "--reuid=65534", "--clear-groups", sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.stderr.splitlines()[-1].startswith(f"PermissionError: {tmp_path / 'a'} cannot be")
+
+
+def found(folder, *suffixes, **options):
+    files = visible_files(folder, suffixes or (".png",), **options)
+    return [file.relative_to(folder).as_posix() for file in files]
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def test_numbers_in_names_are_numbers(tmp_path):
+    names = [f"frame{number}.png" for number in range(1, 13)]
+    assert in_order(reversed(names)) == names
+    touch(tmp_path, *(f"class{number}/{name}" for number in (10, 9) for name in names))
+    assert found(tmp_path) == [f"class{number}/{name}" for number in (9, 10) for name in names]
+
+
+@given(st.lists(st.text("ab.-_~ é/0189", max_size=9)))
+def test_names_padded_with_zeros_stay_in_the_order_of_letters(names):
+    padded = [re.sub("[0-9]+", lambda run: run[0].zfill(9), name) for name in names]
+    assert in_order(padded) == sorted(padded)
+
+
+def test_files_are_found_as_paths_sort(tmp_path):
+    touch(
+        tmp_path, "a/b.png", "a.png", "a-1/c.PNG", "._a.png", ".thumbs/d.png", "e.txt", "f/g/h.png"
+    )
+    assert found(tmp_path) == ["a/b.png", "a-1/c.PNG", "a.png", "f/g/h.png"]
+    assert found(tmp_path, inside=False) == ["a.png"]
+    files = visible_files(tmp_path, (".png",))
+    assert files[-1] == tmp_path / "f/g/h.png"
+    assert files[1:3] == list(files)[1:3]
+    with pytest.raises(IndexError):
+        files[4]
+
+
+def test_many_names_take_few_bytes():
+    files = Files(
+        Path(), (f"class_{number // 1000:03}/{number:06}.png" for number in range(20_000))
+    )
+    assert str(files[19_999]) == "class_019/019999.png"
+    assert files._letters.__sizeof__() + files._ends.__sizeof__() < 20_000 * 35
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_links_to_folders_are_followed_and_loops_are_not(tmp_path):
+    touch(tmp_path, "elsewhere/b/c.png", "images/a.png")
+    images = tmp_path / "images"
+    (images / "linked").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (images / "d.png").symlink_to(images / "a.png")
+    (images / "loop").symlink_to(images, target_is_directory=True)
+    (tmp_path / "elsewhere/b/loop").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (images / "itself").symlink_to(images / "itself")
+    assert found(images) == ["a.png", "d.png", "linked/b/c.png"]
+
+
+def test_a_folder_with_the_name_of_a_file_is_a_folder(tmp_path):
+    touch(tmp_path, "x.png/a.png", "y.png/notes.txt")
+    assert found(tmp_path) == ["x.png/a.png"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
+@pytest.mark.parametrize("what", ["a pipe", "a link that leads to nothing"])
+def test_what_is_no_file_is_named_and_not_waited_for(tmp_path, what):
+    path = tmp_path / "a.png"
+    os.mkfifo(path) if what == "a pipe" else path.symlink_to(tmp_path / "gone")
+    with pytest.raises(ValueError, match=rf"a\.png is no file but {what}"):
+        found(tmp_path)
+    assert found(tmp_path, ".jpg") == []
+
+    def read():
+        with reading(path, "an image"):
+            path.read_bytes()
+
+    named = pytest.raises((ValueError, FileNotFoundError), match=r"a\.png")
+    with named:
+        read()
+    assert threading.active_count() == 1
+
+
+@pytest.mark.skipif(not shutil.which("setpriv") or os.name == "nt", reason="needs another user")
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() != 0, reason="needs root")
+def test_a_folder_that_may_not_be_read_is_named(tmp_path):
+    touch(tmp_path, "images/a.png", "images/closed/b.png", "images/.hidden/c.png")
+    for name in ("closed", ".hidden"):
+        (tmp_path / "images" / name).chmod(0)
+    for folder in [tmp_path, *tmp_path.parents][:3]:
+        folder.chmod(folder.stat().st_mode | 0o055)
+    code = "from vqvae_lite.files import visible_files as do; from pathlib import Path; "
+    code += f"do(Path({str(tmp_path / 'images')!r}), ('.png',))"
+    command = ["setpriv", "--reuid=65534", "--clear-groups", sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True)
+    closed = tmp_path / "images" / "closed"
+    assert done.stderr.splitlines()[-1] == f"PermissionError: {closed} may not be read by this user"
+
+
+@pytest.mark.parametrize("path", [None, 3, b"a.png"])
+def test_a_path_of_another_type(path):
+    with pytest.raises(TypeError, match="path must be a str or a Path, got "), reading(path, "it"):
+        pass
+
+
+def test_what_a_file_may_hold_can_be_raised(monkeypatch):
+    check_amount(1000, "pixels", "VQVAE_LITE_MAX", 1000)
+    with pytest.raises(ValueError, match=r"holds 1,001 pixels, more than 1,000: .*VQVAE_LITE_MAX"):
+        check_amount(1001, "pixels", "VQVAE_LITE_MAX", 1000)
+    monkeypatch.setenv("VQVAE_LITE_MAX", "1001")
+    check_amount(1001, "pixels", "VQVAE_LITE_MAX", 1000)
+    monkeypatch.setenv("VQVAE_LITE_MAX", "many")
+    with pytest.raises(ValueError, match="VQVAE_LITE_MAX must be a whole number, got 'many'"):
+        check_amount(1, "pixels", "VQVAE_LITE_MAX", 1000)
+
+
+class Broken:
+    """A data set whose every item is a file that cannot be read."""
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        with reading("a.png", "an image"):
+            raise RuntimeError("it is bad: very\nbad")
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_what_a_worker_raises_is_the_same_line(workers):
+    with pytest.raises(ValueError, match=r"a\.png") as caught:
+        next(iter(DataLoader(Broken(), num_workers=workers)))
+    assert reason(caught.value) == "a.png cannot be read as an image: it is bad: very"

@@ -4,25 +4,116 @@ import errno
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+import stat
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import overload
 
 # How PyTorch says that memory does not suffice, where it does not raise what is made for it.
 _NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|size calculation overflowed")
+# What a worker of a DataLoader raised comes with its traceback as its text.
+_BY_WORKER = re.compile(r"Caught \w+ in DataLoader worker process \d+\.$")
+_DIGITS = re.compile("[0-9]+")
 
 
-def visible_files(folder: Path, suffixes: Sequence[str]) -> list[Path]:
-    """The files with one of these suffixes in a folder and the folders in it, in order.
+class Files(Sequence[Path]):
+    """The paths of many files below a folder, in little more memory than their letters.
 
-    None counts whose name, or folder below `folder`, starts with a dot.
+    Args:
+        folder: what the names are relative to.
+        names: of the files, "/" between the folders.
     """
-    return sorted(
-        file
-        for file in folder.rglob("*")
-        if file.suffix.lower() in suffixes
-        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
-    )
+
+    def __init__(self, folder: Path, names: Iterable[str]):
+        self.folder = folder
+        self._letters, self._ends = bytearray(), array("Q", [0])
+        for name in names:
+            self._letters += os.fsencode(name)
+            self._ends.append(len(self._letters))
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> Path: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Path]: ...
+
+    def __getitem__(self, index: int | slice) -> Path | list[Path]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        place = range(len(self))[index]
+        letters = self._letters[self._ends[place] : self._ends[place + 1]]
+        return self.folder / os.fsdecode(bytes(letters))
+
+
+def visible_files(folder: Path, suffixes: tuple[str, ...], inside: bool = True) -> Files:
+    """The files in a folder and the folders in it whose names end with one of these, in order.
+
+    None counts whose name, or folder below `folder`, starts with a dot. Links to folders are
+    followed, but for one that leads back to a folder that it stands in. The order is that of
+    `entries`, folder by folder.
+
+    Args:
+        folder: where to look.
+        suffixes: in small letters, such as ".png"; those of the files may be in capitals.
+        inside: whether to look into the folders in it as well.
+
+    Raises:
+        PermissionError, ValueError: as `entries`.
+    """
+    return Files(folder, _names(str(folder), suffixes, inside, "", ()))
+
+
+def _names(
+    folder: str,
+    suffixes: tuple[str, ...],
+    inside: bool,
+    prefix: str = "",
+    above: tuple[tuple[int, int], ...] = (),
+) -> Iterator[str]:
+    """The names for `visible_files`; `above` tells which folders this one stands in."""
+    here = (*above, _identity(os.stat(folder)))
+    for entry in entries(folder):
+        linked = entry.is_symlink()
+        if os.path.isdir(entry.path) if linked else entry.is_dir():
+            if inside and not (linked and _identity(entry.stat()) in here):
+                yield from _names(entry.path, suffixes, inside, f"{prefix}{entry.name}/", here)
+        elif entry.name.lower().endswith(suffixes):
+            if not (os.path.isfile(entry.path) if linked else entry.is_file()):
+                what = _special(entry.path) or "a link that leads to nothing"
+                raise ValueError(f"{entry.path} is no file but {what}")
+            yield prefix + entry.name
+
+
+def _identity(about: os.stat_result) -> tuple[int, int]:
+    """What tells one file or folder from all others, by whichever way it is reached."""
+    return about.st_dev, about.st_ino
+
+
+def entries(folder: str | Path) -> list[os.DirEntry[str]]:
+    """What is in a folder and does not start with a dot, by name; numbers in names as numbers.
+
+    So frame2 comes before frame10; names whose numbers have equally many digits are in the order of
+    their letters.
+
+    Raises:
+        PermissionError, FileNotFoundError, ValueError: naming the folder.
+    """
+    with reading(folder, "a folder"), os.scandir(folder) as found:
+        shown = {entry.name: entry for entry in found if not entry.name.startswith(".")}
+    return [shown[name] for name in in_order(shown)]
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Names as `entries` sorts them."""
+    names = sorted(names)
+    width = max(map(len, names), default=0)
+    # Filled up with zeros, numbers sort as such, and among other characters as any digits do.
+    return sorted(names, key=lambda name: _DIGITS.sub(lambda run: run[0].zfill(width), name))
 
 
 @contextmanager
@@ -40,7 +131,11 @@ def reading(path: str | Path, kind: str, raises: type[ValueError] = ValueError) 
     Raises:
         FileNotFoundError, PermissionError, ValueError: naming the file.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path must be a str or a Path, got {type(path).__name__}")
     try:
+        if special := _special(path):
+            raise ValueError(f"it is {special}")  # which may be waited for without end
         yield
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no file {path}: expected {kind}") from None
@@ -48,6 +143,27 @@ def reading(path: str | Path, kind: str, raises: type[ValueError] = ValueError) 
         raise PermissionError(f"{path} may not be read by this user") from None
     except Exception as error:
         raise raises(f"{path} cannot be read as {kind}: {reason(error)}") from error
+
+
+def check_amount(amount: int, unit: str, variable: str, limit: int) -> None:
+    """Raises ValueError where a file holds more than is read unasked: see `reading`.
+
+    A small file can say that it holds what no memory does.
+
+    Args:
+        amount: what it holds.
+        unit: of that, in words, such as "pixels".
+        variable: of the environment, which sets another limit.
+        limit: what it may hold where the variable is not set.
+    """
+    text = os.environ.get(variable) or str(limit)
+    if not text.isdecimal():
+        raise ValueError(f"{variable} must be a whole number, got {text!r}")
+    if amount > int(text):
+        raise ValueError(
+            f"it holds {amount:,} {unit}, more than {int(text):,}: where that is meant, set the "
+            f"environment variable {variable} to as many"
+        )
 
 
 @contextmanager
@@ -142,7 +258,10 @@ def flush(path: Path) -> None:
 
 def reason(error: BaseException) -> str:
     """What an error says, in one line, with the words for what lacks: memory, room, a key."""
-    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+    text = lines[0]
+    if _BY_WORKER.match(text):
+        text = lines[-1].partition(": ")[2] or lines[-1]
     if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
         return f"it needs more memory than there is{f' ({text})' if text else ''}"
     if isinstance(error, RecursionError):
@@ -152,6 +271,22 @@ def reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return text or type(error).__name__
+
+
+_SPECIAL = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def _special(path: str | Path) -> str | None:
+    """What stands at a path where that is neither a file nor a folder, else None."""
+    try:
+        return _SPECIAL.get(stat.S_IFMT(os.stat(path).st_mode))
+    except OSError:
+        return None
 
 
 def _unwritable(path: Path, error: Exception) -> OSError:
