@@ -1,6 +1,7 @@
 """What public functions refuse: one clear line that names the argument, before anything changes."""
 
-from collections.abc import Sized
+import reprlib
+from collections.abc import Sequence, Sized
 from importlib import import_module
 from types import ModuleType
 
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+LARGEST = 2**62  # of the numbers that files say: int64 takes it, and twice as much
 SPLITS = ("train", "validation", "test")  # of every data set here that has some
 
 
@@ -42,6 +44,25 @@ def check_positive_int(**arguments: int) -> None:
             raise TypeError(f"{name} must be an int, got {value!r}")
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
+
+
+def check_ints(name: str, values: Sequence[int], least: int = 1, most: int = LARGEST) -> None:
+    """Raises TypeError or ValueError unless values are a list of ints in [least, most]."""
+    if not isinstance(values, list):
+        raise TypeError(f"{name} must be a list of ints, got {reprlib.repr(values)}")
+    for value in values:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise TypeError(f"{name} must be int, got {reprlib.repr(value)}")
+        if not least <= value <= most:
+            raise ValueError(f"{name} must be in [{least}, {most}], got {reprlib.repr(value)}")
+
+
+def check_strings(name: str, values: Sequence[str], count: int) -> None:
+    """Raises TypeError or ValueError unless values are so many strings."""
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise TypeError(f"{name} must be strings, got {reprlib.repr(values)}")
+    if len(values) != count:
+        raise ValueError(f"{name} must be {count} strings, got {len(values)}")
 
 
 def size_of(images: Dataset, use: str) -> int:

@@ -1,6 +1,6 @@
 """Whole data sets as codes: what a prior over codes is trained on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -44,7 +44,22 @@ class CodeMaps(Dataset):
         return self.codes[indices]
 
 
-@torch.no_grad()
+def code_batches(
+    model: VQVAE, images: Dataset, batch_size: int = 64, progress: bool = False
+) -> Iterator[Tensor]:
+    """The codes of batch after batch of images, for as many as no memory holds.
+
+    Arguments and errors are those of `encode_images`, of which it gives the parts.
+    """
+    size_of(images, "encode")
+    device = device_of(model)
+    batches = DataLoader(images, batch_size, collate_fn=stack_images)
+    for batch in tqdm(batches, unit="batch", disable=not progress):
+        with evaluating(model), torch.no_grad():
+            codes = model.encode(to_float(batch.to(device))).cpu()
+        yield codes
+
+
 def encode_images(
     model: VQVAE, images: Dataset, batch_size: int = 64, progress: bool = False
 ) -> Tensor:
@@ -62,12 +77,4 @@ def encode_images(
     Raises:
         TypeError, ValueError: the data set does not say how many images it has, or has none.
     """
-    size_of(images, "encode")
-    device = device_of(model)
-    batches = DataLoader(images, batch_size, collate_fn=stack_images)
-    with evaluating(model):
-        codes = [
-            model.encode(to_float(batch.to(device))).cpu()
-            for batch in tqdm(batches, unit="batch", disable=not progress)
-        ]
-    return torch.cat(codes)
+    return torch.cat(list(code_batches(model, images, batch_size, progress)))

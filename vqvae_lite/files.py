@@ -7,7 +7,7 @@ import shutil
 import stat
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import overload
 
@@ -171,7 +171,7 @@ def writing(path: Path) -> Iterator[Path]:
     """A name to write a file or folder under, which becomes the path when it is whole.
 
     What was written is flushed to the disk before that, with the rights that the umask leaves; if
-    anything fails it is taken away again. The folders above are made.
+    anything fails it is taken away again, and so are the folders above that were made for it.
 
     Args:
         path: what is to be there in the end. A file there is replaced, a folder never.
@@ -180,8 +180,9 @@ def writing(path: Path) -> Iterator[Path]:
         OSError: it cannot be written, as on a full disk; names the path.
     """
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    made = [folder for folder in path.parents if not folder.exists()]
     try:
-        for folder in reversed([folder for folder in path.parents if not folder.exists()]):
+        for folder in reversed(made):
             folder.mkdir(exist_ok=True)
             flush(folder.parent)
         remove(partial)
@@ -194,12 +195,18 @@ def writing(path: Path) -> Iterator[Path]:
         else:
             partial.replace(path)
         flush(path.parent)
+        made = []
     except (TypeError, ValueError):
         raise  # of what was to be written
     except Exception as error:
+        if isinstance(error, OSError) and error.errno is None:
+            raise  # it names another file, which was read for this one
         raise _unwritable(path, error) from error
     finally:
         remove(partial)
+        for folder in made:
+            with suppress(OSError):  # somebody else has put something there
+                folder.rmdir()
 
 
 def to_write(path: str | Path, folder: bool = False) -> Path:

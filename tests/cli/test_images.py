@@ -110,11 +110,11 @@ def test_encode_and_decode_are_the_models(folder, run, tmp_path, capsys):
     images = FolderImages(folder, 16)
     batch = images.__getitems__([0, 1, 2])
     stored = read_codes(file, ImageCodes)
-    assert torch.equal(torch.stack(stored.codes), model.encode(to_float(batch)))
+    assert torch.equal(torch.stack(list(stored.codes)), model.encode(to_float(batch)))
     assert stored.names == ["a.png", "b.jpg", "sub/a.png"]
     out = tmp_path / "out"
     assert main(["decode", str(run), str(file), str(out)]) == 0
-    decoded = to_uint8(model.decode(torch.stack(stored.codes)))
+    decoded = to_uint8(model.decode(torch.stack(list(stored.codes))))
     for name, expected in zip(stored.names, decoded, strict=True):
         pixels = np.asarray(Image.open(out / f"{name}.png"))
         assert np.array_equal(pixels, expected.permute(1, 2, 0).numpy())
@@ -132,7 +132,7 @@ def test_encode_finds_home_and_makes_the_folder(folder, run, tmp_path, monkeypat
 def test_encode_refuses_a_folder_before_it_encodes(folder, run, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("vqvae_lite.cli.images.encode_images", None)
     error = fails(capsys, "encode", run, folder, tmp_path)
-    assert f"{tmp_path} is a folder: name the file of codes to write" in error
+    assert f"{tmp_path} is a folder: name the file to write" in error
     assert list(tmp_path.parent.glob(f".{tmp_path.name}*")) == []
 
 
@@ -176,7 +176,7 @@ def test_errors_are_one_line(tmp_path, run, capsys):
         capsys, "train", "folder", "--folder", empty, "--run", tmp_path / "r"
     )
     assert "no checkpoint at" in fails(capsys, "evaluate", empty)
-    assert "no file of codes" in fails(capsys, "decode", run, empty / "x", tmp_path / "o")
+    assert "expected a file of codes" in fails(capsys, "decode", run, empty / "x", tmp_path / "o")
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "x.png").write_bytes(b"not an image")

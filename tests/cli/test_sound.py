@@ -201,7 +201,7 @@ def test_errors_are_one_line_and_nothing_is_written(place, tmp_path, capsys):
     )
     (tmp_path / "empty").mkdir()
     assert "no sound (" in fails(capsys, "encode", run, tmp_path / "empty", tmp_path / "c")
-    assert "no file of codes" in fails(capsys, "decode", run, tmp_path / "c", out)
+    assert "expected a file of codes" in fails(capsys, "decode", run, tmp_path / "c", out)
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "x.wav").write_bytes(b"no sound")
@@ -218,7 +218,7 @@ def test_errors_are_one_line_and_nothing_is_written(place, tmp_path, capsys):
 def test_encode_refuses_a_folder_before_it_encodes(place, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("vqvae_lite.cli.sound.encode_wave", None)
     error = fails(capsys, "encode", place / "run", place / "said", tmp_path)
-    assert f"{tmp_path} is a folder: name the file of codes to write" in error
+    assert f"{tmp_path} is a folder: name the file to write" in error
 
 
 @pytest.mark.parametrize("change", [{"hop": 8, "lengths": [16]}, {"rate": 2000}])

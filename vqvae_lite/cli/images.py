@@ -15,10 +15,11 @@ from vqvae_lite.baselines.bits import evaluate_bits
 from vqvae_lite.checkpoints import Checkpoint
 from vqvae_lite.checks import check_positive_int
 from vqvae_lite.cli.files import check_no_split, check_vqvae, new_files
-from vqvae_lite.codefile import ImageCodes, codes_target, read_codes, write_codes
+from vqvae_lite.codefile import ImageCodes, read_codes, write_codes
 from vqvae_lite.distributed import processes
 from vqvae_lite.encoding import encode_images
 from vqvae_lite.evaluation import evaluate
+from vqvae_lite.files import to_write
 from vqvae_lite.images import FolderImages, to_uint8
 from vqvae_lite.maze import holds_mazes
 from vqvae_lite.metrics import compressed_bits
@@ -84,7 +85,7 @@ def _held_out(options: Namespace, checkpoint: Checkpoint, recipe: Recipe) -> Dat
 def run_encode(options: Namespace, checkpoint: Checkpoint) -> None:
     """A folder of images to one file of codes."""
     check_vqvae(checkpoint)
-    output, folder = codes_target(options.output), Path(options.folder).expanduser()
+    output, folder = to_write(options.output), Path(options.folder).expanduser()
     with processes(options.device) as place:
         size = recipe_of(checkpoint).data.size
         images = FolderImages(folder, size)

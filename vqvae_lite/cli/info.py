@@ -30,12 +30,12 @@ def _describe_codes(path: Path) -> None:
     if isinstance(file, SoundCodes):
         print(
             f"{len(file.names)} sounds, {sum(file.lengths) / file.rate:.1f} s at {file.rate} a "
-            f"second; {sum(map(len, file.codes))} codes of {file.num_codes}, one for "
+            f"second; {sum(file.lengths_of_codes())} codes of {file.num_codes}, one for "
             f"{file.hop} samples"
         )
     elif isinstance(file, VideoCodes):
         print(
-            f"{len(file.names)} clips of {sum(map(len, file.codes))} frames, codes "
+            f"{len(file.names)} clips of {sum(file.lengths_of_codes())} frames, codes "
             f"{tuple(file.codes[0].shape[1:])} of {file.num_codes}; actions: "
             f"{', '.join(file.action_names or ['none'])}"
         )

@@ -14,9 +14,9 @@ from tqdm.auto import tqdm
 from vqvae_lite.checkpoints import Checkpoint
 from vqvae_lite.checks import check_positive_int
 from vqvae_lite.cli.files import check_no_split, new_files
-from vqvae_lite.codefile import codes_target, read_codes, write_codes
+from vqvae_lite.codefile import read_codes, write_codes
 from vqvae_lite.distributed import processes
-from vqvae_lite.files import visible_files
+from vqvae_lite.files import to_write, visible_files
 from vqvae_lite.modules import fingerprint
 from vqvae_lite.priors.nats import nats_per_code
 from vqvae_lite.recipes.priors import load_prior
@@ -76,7 +76,7 @@ def run_evaluate(options: Namespace, checkpoint: Checkpoint) -> None:
 def run_encode(options: Namespace, checkpoint: Checkpoint) -> None:
     """A folder of sound, or one file, to one file of codes."""
     speakers, rate = speakers_of(checkpoint), rate_of(checkpoint)
-    output, files = codes_target(options.output), find_sounds(options.folder, speakers)
+    output, files = to_write(options.output), find_sounds(options.folder, speakers)
     with processes(options.device) as place:
         model = checkpoint.model.to(place.device)
         codes, lengths = _encode_files(model, files, rate)

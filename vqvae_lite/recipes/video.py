@@ -38,12 +38,13 @@ def clip_data(recipe: Recipe, coder: Checkpoint, place: Place, run: str | Path) 
     codes = _stored_codes(run, coder, recipe.data.folder)
     codes = codes or _make_codes(run, coder, recipe.data.folder, place)
     window, with_actions = recipe.data.window, recipe.model.num_actions is not None
+    clips = list(codes.codes)  # in memory: a window is a part of one
     return TrainingData(
-        VideoWindows(codes.codes, codes.actions, window),
+        VideoWindows(clips, codes.actions, window),
         codes_and_actions if with_actions else codes_alone,
-        f"{len(codes.codes)} clips, {sum(map(len, codes.codes))} frames, in windows of {window}",
+        f"{len(clips)} clips, {sum(map(len, clips))} frames, in windows of {window}",
         {
-            "map": list(codes.codes[0].shape[1:]),
+            "map": list(clips[0].shape[1:]),
             "actions": codes.action_names if with_actions else None,
         },
     )

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from vqvae_lite.codefile import CodeFile, check_ints, check_strings, shapes_of_sound
+from vqvae_lite.checks import check_ints, check_strings
+from vqvae_lite.codefile import CodeFile, shapes_of_sound
 from vqvae_lite.modules import device_of
 from vqvae_lite.sound.files import Utterance
 from vqvae_lite.sound.model import SoundVQVAE
@@ -16,6 +17,7 @@ from vqvae_lite.sound.mulaw import to_levels, to_wave
 from vqvae_lite.sound.windows import SpokenCodes, Windows, by_speaker, crop
 
 SILENT_LEVEL = 128  # of a wave at rest
+_FASTEST = 2**31 - 1  # samples a second that a file of sound can say
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +39,13 @@ class SoundCodes(CodeFile):
     kind = "sound"
     ranks = (1,)
     alike = 1
+    of_each = ("speakers", "lengths")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_ints("rate", [self.rate])
+        check_ints("rate", [self.rate], most=_FASTEST)
         check_strings("speakers", self.speakers, len(self.codes))
-        if shapes_of_sound(self.lengths, self.hop) != [[len(row)] for row in self.codes]:
+        if shapes_of_sound(self.lengths, self.hop) != [[n] for n in self.lengths_of_codes()]:
             raise ValueError(f"lengths must be of as many hops of {self.hop} as there are codes")
 
 

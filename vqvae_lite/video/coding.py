@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
-from vqvae_lite.checks import check_classes, check_positive_int
-from vqvae_lite.codefile import CodeFile, check_ints, check_strings
+from vqvae_lite.checks import check_classes, check_ints, check_positive_int, check_strings
+from vqvae_lite.codefile import CodeFile
 from vqvae_lite.encoding import encode_images
 from vqvae_lite.images import TensorImages
 from vqvae_lite.model import VQVAE
@@ -35,6 +35,7 @@ class VideoCodes(CodeFile):
     kind = "video"
     ranks = (3,)
     alike = 1
+    of_each = ("actions",)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -46,18 +47,18 @@ class VideoCodes(CodeFile):
         check_strings("action_names", self.action_names, len(self.action_names))
         if len(self.actions) != len(self.codes):
             raise ValueError(f"actions must be of {len(self.codes)} clips, got {len(self.actions)}")
-        for clip, steps in zip(self.codes, self.actions, strict=True):
-            check_classes("actions", steps, (len(clip) - 1,), len(self.action_names))
+        for frames, steps in zip(self.lengths_of_codes(), self.actions, strict=True):
+            check_classes("actions", steps, (frames - 1,), len(self.action_names))
 
     @classmethod
     def from_json(cls, more: dict[str, Any]) -> dict[str, Any]:
         """See `CodeFile.from_json`: lists of numbers become tensors."""
-        more = super().from_json(more)
-        if more["actions"] is not None:
-            for steps in more["actions"]:
-                check_ints("actions", steps, least=0)
-            more["actions"] = [torch.tensor(steps, dtype=torch.int64) for steps in more["actions"]]
-        return more
+        actions = more["actions"]
+        if more["action_names"] is None and actions in (None, [None] * len(actions or ())):
+            return {**more, "actions": None}
+        for steps in actions:
+            check_ints("actions", steps, least=0)
+        return {**more, "actions": [torch.tensor(steps, dtype=torch.int64) for steps in actions]}
 
 
 class VideoBatch(NamedTuple):
