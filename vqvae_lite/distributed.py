@@ -5,9 +5,11 @@ that a norm subtracts, is found by all of them together, or they would not do wh
 """
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from datetime import timedelta
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -15,6 +17,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from vqvae_lite.modules import FullPrecision
+
+T = TypeVar("T")
 
 
 class Place(NamedTuple):
@@ -29,6 +33,9 @@ class Place(NamedTuple):
     rank: int
     world: int
     device: torch.device
+
+
+ALONE = Place(0, 1, torch.device("cpu"))
 
 
 @contextmanager
@@ -71,6 +78,57 @@ def processes(device: str | None = None) -> Iterator[Place]:
     finally:
         if joined:
             dist.destroy_process_group()
+
+
+def share_of(count: int, place: Place, batch_size: int = 1) -> range:
+    """Which of so many items fall to this process: as many whole batches as to the others.
+
+    The batches of all processes together are those of one that has all items.
+    """
+    batches = -(-count // batch_size)
+    first, end = (-(-batches * rank // place.world) for rank in (place.rank, place.rank + 1))
+    return range(min(first * batch_size, count), min(end * batch_size, count))
+
+
+class Meeting:
+    """Where processes that work each by itself wait for each other, however long it takes.
+
+    All of them have to make it, at about the same time: before the work.
+    """
+
+    def __init__(self, place: Place):
+        self._group = None
+        if place.world > 1:
+            self._group = dist.new_group(backend="gloo", timeout=timedelta(days=365))
+
+    def gather(self, value: T) -> list[T]:
+        """What each process gives, in the order of their ranks, once the last one has come.
+
+        Raises:
+            ConnectionError: another process has ended; what it told is the reason.
+        """
+        if self._group is None:
+            return [value]
+        values: list[Any] = [None] * dist.get_world_size()
+        try:
+            dist.all_gather_object(values, value, group=self._group)
+        except RuntimeError as error:
+            raise ConnectionError("another process has ended before its work was done") from error
+        return values
+
+
+@contextmanager
+def ended_like_an_error() -> Iterator[None]:
+    """Lets a process take away what it has half written when `torchrun` ends it for another's."""
+
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def world_size() -> int:

@@ -27,12 +27,11 @@ from vqvae_lite.checkpoints import (
     step_path,
 )
 from vqvae_lite.checks import check_positive_int, size_of
-from vqvae_lite.distributed import Place, check_joint, share_buffers
+from vqvae_lite.distributed import ALONE, Place, check_joint, share_buffers
 from vqvae_lite.images import stack_images, to_float
 from vqvae_lite.metrics import Record, Window, check_output
 
 PRECISIONS = ("auto", "float32", "bfloat16")
-ALONE = Place(0, 1, torch.device("cpu"))
 
 
 class TrainingError(RuntimeError):

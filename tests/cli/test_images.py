@@ -130,7 +130,7 @@ def test_encode_finds_home_and_makes_the_folder(folder, run, tmp_path, monkeypat
 
 
 def test_encode_refuses_a_folder_before_it_encodes(folder, run, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("vqvae_lite.cli.images.encode_images", None)
+    monkeypatch.setattr("vqvae_lite.cli.images.code_batches", None)
     error = fails(capsys, "encode", run, folder, tmp_path)
     assert f"{tmp_path} is a folder: name the file to write" in error
     assert list(tmp_path.parent.glob(f".{tmp_path.name}*")) == []

@@ -14,6 +14,7 @@ from tqdm.auto import tqdm
 from vqvae_lite.baselines.vae import VAE
 from vqvae_lite.baselines.vimco import VIMCO
 from vqvae_lite.checks import check_positive_int, size_of
+from vqvae_lite.distributed import ALONE, Meeting, Place, share_of
 from vqvae_lite.images import stack_images
 from vqvae_lite.likelihoods import bits_per_dim
 from vqvae_lite.model import VQVAE
@@ -51,6 +52,7 @@ def evaluate_bits(
     seed: int = 0,
     batch_size: int = 64,
     keep: str | Path | None = None,
+    place: Place = ALONE,
     progress: bool = False,
 ) -> BitsPerDim:
     """Measures every image once, the last partial batch included, in float32.
@@ -66,13 +68,17 @@ def evaluate_bits(
         seed: of the samples.
         batch_size: how many images at a time.
         keep: a file that takes the results so far after each batch, and that an evaluation which
-            was stopped goes on from.
-        progress: whether to show a bar.
+            was stopped goes on from. One process alone can be given one.
+        place: of this process, from `distributed.processes`. Several take each its share, and all
+            of them get the result of the whole.
+        progress: whether the first process shows a bar.
 
     Raises:
         TypeError: the data set does not say how many images it has.
         ValueError: there are no images, a prior or several samples are given to a model that has
-            no use for them, or `keep` holds the results of another model or other settings.
+            no use for them, or `keep` holds the results of another model or other settings, or
+            is given to several processes.
+        ConnectionError: another process has ended.
     """
     check_positive_int(samples=samples, batch_size=batch_size)
     count = size_of(images, "evaluate on")
@@ -80,17 +86,20 @@ def evaluate_bits(
         raise ValueError(f"a VQ-VAE has one code for an image: samples must be 1, got {samples}")
     if not isinstance(model, VQVAE) and prior is not None:
         raise ValueError(f"a {type(model).__name__} has its own prior: prior must be None")
+    if keep is not None and place.world > 1:
+        raise ValueError(f"keep is for one process, and there are {place.world}: it must be None")
     label = f"{fingerprint(model)} {samples} {seed} {prior is None} {count}"
     done = _read(keep, label)
-    device = device_of(model)
-    rest = Subset(images, range(len(done.bound), count))
+    meeting, device = Meeting(place), device_of(model)
+    own = share_of(count, place, batch_size)
+    rest = Subset(images, own[len(done.bound) :])
     with evaluating(model):
         for batch in tqdm(
             DataLoader(rest, batch_size, collate_fn=stack_images),
             unit="batch",
-            disable=not progress,
+            disable=not (progress and place.rank == 0),
         ):
-            first = len(done.bound)
+            first = own.start + len(done.bound)
             if isinstance(model, VQVAE):
                 parts = model.bound(batch.to(device), prior)
                 total = parts.total
@@ -106,7 +115,7 @@ def evaluate_bits(
             done = BitsPerDim(*(torch.cat(pair) for pair in zip(done, new, strict=True)))
             if keep is not None:
                 _write(Path(keep), done, label)
-    return done
+    return BitsPerDim(*map(torch.cat, zip(*meeting.gather(done), strict=True)))
 
 
 def _read(keep: str | Path | None, label: str) -> BitsPerDim:

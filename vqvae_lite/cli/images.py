@@ -3,21 +3,22 @@
 import json
 import math
 from argparse import Namespace
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Subset
 from tqdm.auto import tqdm
 
 from vqvae_lite.baselines.bits import evaluate_bits
 from vqvae_lite.checkpoints import Checkpoint
-from vqvae_lite.checks import check_positive_int
+from vqvae_lite.checks import check_positive_int, size_of
 from vqvae_lite.cli.files import check_no_split, check_vqvae, new_files
-from vqvae_lite.codefile import ImageCodes, read_codes, write_codes
-from vqvae_lite.distributed import processes
-from vqvae_lite.encoding import encode_images
+from vqvae_lite.codefile import ImageCodes, check_room_for, read_codes
+from vqvae_lite.distributed import Meeting, Place, processes, share_of
+from vqvae_lite.encoding import code_batches
 from vqvae_lite.evaluation import evaluate
 from vqvae_lite.files import to_write
 from vqvae_lite.images import FolderImages, to_uint8
@@ -25,11 +26,14 @@ from vqvae_lite.maze import holds_mazes
 from vqvae_lite.metrics import compressed_bits
 from vqvae_lite.model import VQVAE
 from vqvae_lite.modules import device_of, fingerprint
-from vqvae_lite.priors.nats import nats_per_code
+from vqvae_lite.priors.nats import Prior, nats_per_code
 from vqvae_lite.recipes.images import load_images, maze_images
 from vqvae_lite.recipes.names import KINDS
 from vqvae_lite.recipes.priors import load_prior
 from vqvae_lite.recipes.recipe import Recipe, recipe_of
+from vqvae_lite.recipes.shards import write_together
+
+_BATCH = 64  # images at a time
 
 
 def run_evaluate(options: Namespace, checkpoint: Checkpoint) -> None:
@@ -47,12 +51,12 @@ def run_evaluate(options: Namespace, checkpoint: Checkpoint) -> None:
         model = checkpoint.model.to(place.device)
         result = {}
         if recipe.kind == "vqvae":
-            result = evaluate(model, images)._asdict()
+            result = evaluate(model, images, place=place, progress=True)._asdict()
         log_prob = None
         if options.prior:
             prior = load_prior(options.prior, model).model.to(place.device)
             log_prob = prior.log_prob
-            result["nats_per_code"] = nats_per_code(prior, encode_images(model, images))
+            result["nats_per_code"] = _nats_of_codes(prior, model, images, place)
             result["nats_per_code_of_the_uniform_prior"] = math.log(recipe.model.num_codes)
         if recipe.model.likelihood:
             bits = evaluate_bits(
@@ -60,10 +64,24 @@ def run_evaluate(options: Namespace, checkpoint: Checkpoint) -> None:
                 images,
                 prior=log_prob,
                 samples=1 if options.samples is None else options.samples,
+                place=place,
                 progress=True,
             )
             result["bits_per_dim"] = bits.means()
-        print(json.dumps(result, indent=2))
+        if place.rank == 0:
+            print(json.dumps(result, indent=2))
+
+
+def _nats_of_codes(prior: Prior, model: VQVAE, images: Dataset, place: Place) -> float:
+    """What a code of these images costs under a prior: see `nats_per_code`."""
+    meeting, own = Meeting(place), share_of(size_of(images, "evaluate on"), place, _BATCH)
+    nats, count = 0.0, 0
+    if own:
+        for codes in code_batches(model, Subset(images, own), _BATCH, place.rank == 0):
+            nats += nats_per_code(prior, codes) * codes.numel()
+            count += codes.numel()
+    nats, count = (sum(parts) for parts in zip(*meeting.gather((nats, count)), strict=True))
+    return nats / count
 
 
 def _held_out(options: Namespace, checkpoint: Checkpoint, recipe: Recipe) -> Dataset:
@@ -89,16 +107,30 @@ def run_encode(options: Namespace, checkpoint: Checkpoint) -> None:
     with processes(options.device) as place:
         size = recipe_of(checkpoint).data.size
         images = FolderImages(folder, size)
+        names = [file.relative_to(folder).as_posix() for file in images.files]
+        check_room_for(names)
         model = checkpoint.model.to(place.device)
-        codes = encode_images(model, images, progress=True)
-    names = [file.relative_to(folder).as_posix() for file in images.files]
-    file = ImageCodes(list(codes), model.config.num_codes, names, fingerprint(model))
-    size_in_bytes = write_codes(output, file)
-    bits = compressed_bits(codes[0].numel(), model.config.num_codes)
-    print(
-        f"{len(names)} images of {size}x{size} in {size_in_bytes} bytes: "
-        f"{bits:.0f} bits an image instead of {size * size * 24}"
-    )
+        parts = _encoded(model, images, names, place)
+        size_in_bytes = write_together(output, parts, len(names), place)
+        if place.rank == 0:
+            latents = math.prod(_map_of(model, size))
+            bits = compressed_bits(latents, model.config.num_codes)
+            print(
+                f"{len(names)} images of {size}x{size} in {size_in_bytes} bytes: "
+                f"{bits:.0f} bits an image instead of {size * size * 24}"
+            )
+
+
+def _encoded(model: VQVAE, images: Dataset, names: list[str], place: Place) -> Iterator[ImageCodes]:
+    """The codes of this process's share of images, batch after batch."""
+    own, mark = share_of(len(names), place, _BATCH), fingerprint(model)
+    at = own.start
+    if not own:
+        return
+    for codes in code_batches(model, Subset(images, own), _BATCH, progress=place.rank == 0):
+        of_batch = names[at : at + len(codes)]
+        yield ImageCodes(list(codes), model.config.num_codes, of_batch, mark)
+        at += len(codes)
 
 
 @torch.no_grad()
@@ -110,14 +142,38 @@ def run_decode(options: Namespace, checkpoint: Checkpoint) -> None:
         file = read_codes(options.codes, ImageCodes)
         if file.model != fingerprint(model):
             raise ValueError(f"{options.codes} was not made by the model in {options.checkpoint}")
+        if "recipe" in checkpoint.config:
+            _check_map(options.codes, file, model, recipe_of(checkpoint).data.size)
         model.to(place.device)
         folder = Path(options.output)
         # The old suffix stays, so that a.jpg and a.png do not become one file.
         targets = new_files(folder, file.names, ".png")
-        for start in tqdm(range(0, len(targets), 64), unit="batch"):
-            codes = torch.stack(file.codes[start : start + 64])
-            _save_decoded(model, codes, targets[start : start + 64])
-    print(f"{len(targets)} images in {folder}")
+        meeting = Meeting(place)
+        meeting.gather(None)  # none is written before all have seen that none is there
+        own = share_of(len(targets), place, _BATCH)
+        for start in tqdm(own[::_BATCH], unit="batch", disable=place.rank > 0):
+            batch = slice(start, min(start + _BATCH, own.stop))
+            _save_decoded(model, torch.stack(file.codes[batch]), targets[batch])
+        meeting.gather(None)
+    if place.rank == 0:
+        print(f"{len(targets)} images in {folder}")
+
+
+def _map_of(model: VQVAE, size: int) -> tuple[int, ...]:
+    """The shape of the codes of a picture of so many pixels along each side."""
+    side = size // 2**model.config.num_halvings
+    books = model.config.num_codebooks
+    return (side, side) if books == 1 else (books, side, side)
+
+
+def _check_map(path: str, file: ImageCodes, model: VQVAE, size: int) -> None:
+    """Raises ValueError unless the codes in a file are of the pictures that a model is for."""
+    wanted, found = _map_of(model, size), tuple(file.codes[0].shape)
+    if found != wanted:
+        raise ValueError(
+            f"{path} has codes of the shape {found}, and those of the model's pictures of "
+            f"{size}x{size} have {wanted}"
+        )
 
 
 @torch.no_grad()

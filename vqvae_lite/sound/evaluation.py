@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from vqvae_lite.distributed import ALONE, Meeting, Place, share_of
 from vqvae_lite.metrics import CodeUsage, compressed_bits
 from vqvae_lite.modules import device_of, evaluating
 from vqvae_lite.sound.coding import whole_hops
@@ -38,6 +39,8 @@ def evaluate_sound(
     waves: Sequence[Tensor],
     speakers: Sequence[int],
     rate: int,
+    *,
+    place: Place = ALONE,
     progress: bool = False,
 ) -> SoundEvaluation:
     """Measures each utterance by itself.
@@ -47,25 +50,32 @@ def evaluate_sound(
         waves: floating point (T,) in [-1, 1] each.
         speakers: of each, in [0, num_speakers).
         rate: samples a second.
-        progress: whether to show a bar.
+        place: of this process, from `distributed.processes`. Several take each its share, and all
+            of them get the result of the whole.
+        progress: whether the first process shows a bar.
 
     Raises:
         TypeError, ValueError: there are no utterances, or as `SoundVQVAE.forward`.
+        ConnectionError: another process has ended.
     """
     if not waves:
         raise ValueError("there are no utterances to evaluate on")
-    device = device_of(model)
+    if len(waves) != len(speakers):
+        raise ValueError(f"speakers must be {len(waves)}, one for each wave, got {len(speakers)}")
+    meeting, device = Meeting(place), device_of(model)
     usage = CodeUsage(model.config.num_codes)
     nats = samples = 0
-    for wave, speaker in zip(
-        tqdm(waves, unit="utterance", disable=not progress), speakers, strict=True
-    ):
-        levels = whole_hops(wave, model.config.hop)[None].to(device)
+    own = share_of(len(waves), place)
+    for at in tqdm(own, unit="utterance", disable=not (progress and place.rank == 0)):
+        levels = whole_hops(waves[at], model.config.hop)[None].to(device)
         with evaluating(model):
-            out = model(levels, torch.tensor([speaker], device=device))
+            out = model(levels, torch.tensor([speakers[at]], device=device))
         usage.update(out.codes)
         nats += out.reconstruction_loss.item() * levels.numel()
         samples += levels.numel()
+    parts = meeting.gather((nats, samples, usage.counts))
+    nats, samples = (sum(part[which] for part in parts) for which in (0, 1))
+    usage.counts = torch.stack([part[2] for part in parts]).sum(0)
     return SoundEvaluation(
         utterances=len(waves),
         bits_per_sample=nats / samples / math.log(2),

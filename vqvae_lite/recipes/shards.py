@@ -1,0 +1,63 @@
+"""Files of codes past one machine: written by several processes, and read as one set of codes."""
+
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+from vqvae_lite.codefile import CodeFile, read_codes, write_codes
+from vqvae_lite.distributed import Meeting, Place, ended_like_an_error
+from vqvae_lite.files import remove, to_write
+
+
+def write_together(path: str | Path, parts: Iterator[CodeFile], count: int, place: Place) -> int:
+    """Writes one file of codes, of which each process makes the items of its share.
+
+    Each writes a file of its own beside it, and the first one joins them: byte for byte what one
+    process alone would have written. If one fails the others end too, and nothing is left behind.
+
+    Args:
+        path: of the file, the same for all processes, and to be seen by all of them.
+        parts: of this process, in their order: see `write_codes`. The first process has some.
+        count: how many items there are in all.
+        place: of this process.
+
+    Returns:
+        The file's size in bytes.
+
+    Raises:
+        OSError, TypeError, ValueError: as `write_codes`, or the file of another process is not to
+            be seen from here.
+        ConnectionError: another process has ended.
+    """
+    path = to_write(path)
+    if place.world == 1:
+        return write_codes(path, parts)
+    meeting = Meeting(place)
+    files = [path.with_name(f".{path.name}.part-{rank}") for rank in range(place.world)]
+    own = files[place.rank]
+    with ended_like_an_error():
+        try:
+            remove(own)  # of a process that was killed
+            meeting.gather(None)
+            first = next(parts, None)  # there may be more processes than items
+            if first is not None:
+                write_codes(own, chain([first], parts))
+            meeting.gather(None)
+            if place.rank == 0:
+                write_codes(path, _joined(files, count))
+            meeting.gather(None)
+        finally:
+            remove(own)
+    return path.stat().st_size
+
+
+def _joined(files: list[Path], count: int) -> Iterator[CodeFile]:
+    """The files that are there, one after another, once it is known that no item lacks."""
+    there = [read_codes(file, *CodeFile.__subclasses__()) for file in files if file.is_file()]
+    found = sum(len(file.names) for file in there)
+    if found != count:
+        raise ValueError(
+            f"{found} of {count} items are to be seen in {files[0].parent}: every process must "
+            f"write to a folder that all of them see"
+        )
+    yield from there
