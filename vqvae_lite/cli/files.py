@@ -1,5 +1,6 @@
 """What commands share: what they may read, and where they write."""
 
+import os
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,19 +27,32 @@ def new_files(folder: str | Path, names: Sequence[str], suffix: str) -> list[Pat
     """A path for each name, all inside the folder, none there already, no two the same.
 
     Raises:
-        ValueError: a name leads out of the folder, or two are the same.
+        ValueError: a name leads out of the folder, two are the same, or one is the folder of
+            another.
         FileExistsError: one is there.
+        OSError: one cannot be, as where it is too long.
     """
     folder = Path(folder)
     targets = [folder / f"{name}{suffix}" for name in names]
-    for target in targets:
-        if not target.resolve().is_relative_to(folder.resolve()):
-            raise ValueError(f"a name leads out of {folder}: {target}")
-        if target.exists():
-            raise FileExistsError(f"{target} is there already; name an empty folder")
-    if len(set(targets)) < len(targets):
-        twice = next(target for target in targets if targets.count(target) > 1)
-        raise ValueError(f"two would be written to {twice}: their names must differ")
+    taken, parents = set(), set()
+    for target in map(str, targets):
+        if target in taken:
+            raise ValueError(f"two would be written to {target}: their names must differ")
+        taken.add(target)
+        parents.add(os.path.dirname(target))
+    # By their folders, of which there are few: to resolve a path takes longer than to write it.
+    inside = folder.resolve()
+    for parent in map(Path, parents):
+        if not parent.resolve().is_relative_to(inside):
+            raise ValueError(f"a name leads out of {folder}: {parent}")
+        while parent != folder and parent != parent.parent:
+            if str(parent) in taken:
+                raise ValueError(f"{parent} would be a file, and a folder of others")
+            parent = parent.parent
+    if folder.exists():
+        for target in targets:
+            if os.path.lexists(target):
+                raise FileExistsError(f"{target} is there already; name an empty folder")
     return targets
 
 
