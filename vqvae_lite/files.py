@@ -15,6 +15,7 @@ from typing import overload
 _NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|size calculation overflowed")
 # What a worker of a DataLoader raised comes with its traceback as its text.
 _BY_WORKER = re.compile(r"Caught \w+ in DataLoader worker process \d+\.$")
+_LONG = 300  # letters of a reason
 _DIGITS = re.compile("[0-9]+")
 
 
@@ -142,7 +143,9 @@ def reading(path: str | Path, kind: str, raises: type[ValueError] = ValueError) 
     except PermissionError:
         raise PermissionError(f"{path} may not be read by this user") from None
     except Exception as error:
-        raise raises(f"{path} cannot be read as {kind}: {reason(error)}") from error
+        why = reason(error)
+        why = why if len(why) <= _LONG else f"{why[:_LONG]} ..."  # it may quote what it found
+        raise raises(f"{path} cannot be read as {kind}: {why}") from error
 
 
 def check_amount(amount: int, unit: str, variable: str, limit: int) -> None:
