@@ -7,6 +7,7 @@ float32 in [-1, 1]. A data set here gives uint8 (3, height, width) for one index
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +22,9 @@ IMAGE_SUFFIXES = (
     ".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp",
 )  # fmt: skip
 CIFAR10_VALIDATION = 5000  # images: the last of the training set
+CIFAR10_CLASSES = (
+    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+)  # fmt: skip
 
 
 def to_float(images: torch.Tensor) -> torch.Tensor:
@@ -241,6 +245,17 @@ def load_cifar10(split: str, root: str | Path | None = None, download: bool = Tr
         FileNotFoundError: the data are not there and could not, or were not to, be fetched; the
             message says what to put where.
     """
+    data = _open_cifar10(split, root, download)
+    images = torch.from_numpy(data.data).permute(0, 3, 1, 2).contiguous()
+    return TensorImages(_part_of_cifar10(images, split))
+
+
+def cifar10_labels(split: str, root: str | Path | None = None) -> torch.Tensor:
+    """The number in `CIFAR10_CLASSES` of each image of `load_cifar10`: int64 (N,)."""
+    return _part_of_cifar10(torch.tensor(_open_cifar10(split, root, True).targets), split)
+
+
+def _open_cifar10(split: str, root: str | Path | None, download: bool) -> Any:
     check_split(split)
     root = data_root() if root is None else Path(root).expanduser()
     CIFAR10 = require("torchvision.datasets", "cifar10").CIFAR10  # importing it takes seconds
@@ -248,18 +263,19 @@ def load_cifar10(split: str, root: str | Path | None = None, download: bool = Tr
     archive = root / CIFAR10.filename
     try:
         # Where the archive is there already, "download" is just unpacking it.
-        data = CIFAR10(root, train=split != "test", download=download or archive.is_file())
+        return CIFAR10(root, train=split != "test", download=download or archive.is_file())
     except (OSError, RuntimeError) as error:
         raise FileNotFoundError(
             f"CIFAR-10 is not in {root} ({error}). On a machine with a network fetch {CIFAR10.url}"
             f" and put it there as {archive}, or set VQVAE_LITE_DATA to the folder that has it"
         ) from error
-    images = torch.from_numpy(data.data).permute(0, 3, 1, 2).contiguous()
-    if split == "train":
-        images = images[:-CIFAR10_VALIDATION]
-    elif split == "validation":
-        images = images[-CIFAR10_VALIDATION:]
-    return TensorImages(images)
+
+
+def _part_of_cifar10(values: torch.Tensor, split: str) -> torch.Tensor:
+    """Of what there is for each image of a file, that of a split."""
+    if split == "test":
+        return values
+    return values[:-CIFAR10_VALIDATION] if split == "train" else values[-CIFAR10_VALIDATION:]
 
 
 def stack_images(batch: torch.Tensor | tuple | list[torch.Tensor]) -> torch.Tensor | tuple:

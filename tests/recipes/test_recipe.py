@@ -188,7 +188,7 @@ def test_what_a_recipe_takes_and_needs(name, takes, needs):
 def test_every_recipe_has_both_profiles_and_the_papers_latents():
     latents = {"cifar10": 8, "folder": 32, "maze": 21}
     for (name, side), kind in itertools.product(latents.items(), ["vqvae", "vae", "vimco"]):
-        folder = "pictures" if name == "folder" else None
+        folder = "~/pictures" if name == "folder" else None
         assert get_recipe(name, "quick", kind=kind, folder=folder).profile == "quick"
         recipe = get_recipe(name, "paper", kind=kind, folder=folder)
         assert (recipe.kind, recipe.data.folder) == (kind, folder)
@@ -210,8 +210,8 @@ def test_recipes_of_sound_have_both_profiles_and_the_papers_encoder():
     assert quick.data.rate / quick.model.hop == paper.data.rate / paper.model.hop == 250
     assert quick.model.num_speakers == len(quick.data.speakers)
     for profile in PROFILES:
-        recipe = get_recipe("sound", profile, ["speakers=b,a"], folder="said")
-        assert (recipe.data.folder, recipe.data.speakers) == ("said", ("b", "a"))
+        recipe = get_recipe("sound", profile, ["speakers=b,a"], folder="~/said")
+        assert (recipe.data.folder, recipe.data.speakers) == ("~/said", ("b", "a"))
         assert recipe.model.num_speakers == 2
         assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
         assert get_recipe("sound", profile, folder="said").data.speakers == ()
@@ -259,3 +259,14 @@ def test_every_recipe_is_in_the_table():
         if "codes_of" in needs:
             needs["codes_of"] = vqvae
         assert get_recipe(name, profile, **needs).name == name
+
+
+def test_a_folder_is_stored_so_that_it_is_found_from_another(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for given, stored in [
+        ("pictures", str(tmp_path / "pictures")),
+        ("../pictures", str(tmp_path.parent / "pictures")),
+        (tmp_path / "pictures", str(tmp_path / "pictures")),
+        ("~/pictures", "~/pictures"),
+    ]:
+        assert get_recipe("folder", "quick", folder=given).data.folder == stored

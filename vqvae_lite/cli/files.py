@@ -2,10 +2,12 @@
 
 import os
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vqvae_lite.checkpoints import Checkpoint, last_checkpoint
+from vqvae_lite.files import remove
 from vqvae_lite.model import VQVAE
 from vqvae_lite.models import load_checkpoint
 
@@ -54,6 +56,28 @@ def new_files(folder: str | Path, names: Sequence[str], suffix: str) -> list[Pat
             if os.path.lexists(target):
                 raise FileExistsError(f"{target} is there already; name an empty folder")
     return targets
+
+
+@contextmanager
+def all_or_none(targets: Sequence[Path]) -> Iterator[None]:
+    """Takes new files, and the folders made for them, away again where not all were written.
+
+    So a command that failed, or was stopped, can be run again as it was.
+
+    Args:
+        targets: from `new_files`.
+    """
+    above = {folder for target in targets for folder in target.parents}
+    made = [folder for folder in above if not folder.exists()]
+    try:
+        yield
+    except BaseException:
+        for target in targets:
+            remove(target)
+        for folder in sorted(made, reverse=True):  # the deepest first
+            with suppress(OSError):  # another process has put something there
+                folder.rmdir()
+        raise
 
 
 def check_no_split(options: Namespace) -> None:

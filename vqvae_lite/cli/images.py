@@ -12,21 +12,23 @@ from torch import Tensor
 from torch.utils.data import Dataset, Subset
 from tqdm.auto import tqdm
 
-from vqvae_lite.baselines.bits import evaluate_bits
+from vqvae_lite.baselines.bits import BitsPerDim, evaluate_bits
 from vqvae_lite.checkpoints import Checkpoint
-from vqvae_lite.checks import check_positive_int, size_of
-from vqvae_lite.cli.files import check_no_split, check_vqvae, new_files
+from vqvae_lite.checks import size_of
+from vqvae_lite.cli.files import all_or_none, check_no_split, check_vqvae, new_files
 from vqvae_lite.codefile import ImageCodes, check_room_for, read_codes
-from vqvae_lite.distributed import Meeting, Place, processes, share_of
+from vqvae_lite.distributed import Meeting, Place, ended_like_an_error, processes, share_of
 from vqvae_lite.encoding import code_batches
 from vqvae_lite.evaluation import evaluate
-from vqvae_lite.files import to_write
+from vqvae_lite.files import writing
 from vqvae_lite.images import FolderImages, to_uint8
+from vqvae_lite.likelihoods import bits_per_dim
 from vqvae_lite.maze import holds_mazes
 from vqvae_lite.metrics import compressed_bits
 from vqvae_lite.model import VQVAE
-from vqvae_lite.modules import device_of, fingerprint
-from vqvae_lite.priors.nats import Prior, nats_per_code
+from vqvae_lite.modules import device_of, fingerprint, with_float64
+from vqvae_lite.priors.nats import Prior
+from vqvae_lite.recipes.classes import class_number, labels_of
 from vqvae_lite.recipes.images import load_images, maze_images
 from vqvae_lite.recipes.names import KINDS
 from vqvae_lite.recipes.priors import load_prior
@@ -52,36 +54,46 @@ def run_evaluate(options: Namespace, checkpoint: Checkpoint) -> None:
         result = {}
         if recipe.kind == "vqvae":
             result = evaluate(model, images, place=place, progress=True)._asdict()
-        log_prob = None
+        nats = None
         if options.prior:
-            prior = load_prior(options.prior, model).model.to(place.device)
-            log_prob = prior.log_prob
-            result["nats_per_code"] = _nats_of_codes(prior, model, images, place)
+            stored = load_prior(options.prior, model)
+            label = _labels_of_held_out(options, stored, recipe, images)
+            prior = stored.model.to(place.device)
+            nats = _nats_of_codes(prior, model, images, label, place)
+            codes_of_one = math.prod(_map_of(model, recipe.data.size))
+            result["nats_per_code"] = nats.mean().item() / codes_of_one
             result["nats_per_code_of_the_uniform_prior"] = math.log(recipe.model.num_codes)
         if recipe.model.likelihood:
             bits = evaluate_bits(
                 model,
                 images,
-                prior=log_prob,
                 samples=1 if options.samples is None else options.samples,
                 place=place,
                 progress=True,
             )
+            if nats is not None:
+                of_codes = bits_per_dim(nats, 3 * recipe.data.size**2)
+                bits = BitsPerDim(bits.reconstruction, of_codes, bits.reconstruction + of_codes)
             result["bits_per_dim"] = bits.means()
         if place.rank == 0:
             print(json.dumps(result, indent=2))
 
 
-def _nats_of_codes(prior: Prior, model: VQVAE, images: Dataset, place: Place) -> float:
-    """What a code of these images costs under a prior: see `nats_per_code`."""
+@torch.no_grad()
+def _nats_of_codes(
+    prior: Prior, model: VQVAE, images: Dataset, label: Tensor | None, place: Place
+) -> Tensor:
+    """What the codes of each image cost under a prior, in nats: float64 (N,)."""
     meeting, own = Meeting(place), share_of(size_of(images, "evaluate on"), place, _BATCH)
-    nats, count = 0.0, 0
+    nats, at = [torch.zeros(0, dtype=torch.float64)], own.start
     if own:
         for codes in code_batches(model, Subset(images, own), _BATCH, place.rank == 0):
-            nats += nats_per_code(prior, codes) * codes.numel()
-            count += codes.numel()
-    nats, count = (sum(parts) for parts in zip(*meeting.gather((nats, count)), strict=True))
-    return nats / count
+            of_batch = None if label is None else label[at : at + len(codes)].to(place.device)
+            conditions = {} if of_batch is None else {"label": of_batch}
+            log_prob = with_float64(prior.log_prob(codes.to(place.device), **conditions))
+            nats.append(-log_prob.double().cpu())
+            at += len(codes)
+    return torch.cat(meeting.gather(torch.cat(nats)))
 
 
 def _held_out(options: Namespace, checkpoint: Checkpoint, recipe: Recipe) -> Dataset:
@@ -100,10 +112,21 @@ def _held_out(options: Namespace, checkpoint: Checkpoint, recipe: Recipe) -> Dat
     return load_images(recipe, split)
 
 
+def _labels_of_held_out(
+    options: Namespace, prior: Checkpoint, recipe: Recipe, images: Dataset
+) -> Tensor | None:
+    """The class of each image that a model is measured on, None where the prior is told none."""
+    if prior.model.config.num_classes is None:
+        return None
+    classes, split = recipe_of(prior).data.classes, options.split or "test"
+    # Images in a folder have its classes; only CIFAR-10's own have those of CIFAR-10.
+    return labels_of(images, classes, options.folder, split if recipe.name == "cifar10" else "")
+
+
 def run_encode(options: Namespace, checkpoint: Checkpoint) -> None:
     """A folder of images to one file of codes."""
     check_vqvae(checkpoint)
-    output, folder = to_write(options.output), Path(options.folder).expanduser()
+    folder = Path(options.folder).expanduser()
     with processes(options.device) as place:
         size = recipe_of(checkpoint).data.size
         images = FolderImages(folder, size)
@@ -111,7 +134,7 @@ def run_encode(options: Namespace, checkpoint: Checkpoint) -> None:
         check_room_for(names)
         model = checkpoint.model.to(place.device)
         parts = _encoded(model, images, names, place)
-        size_in_bytes = write_together(output, parts, len(names), place)
+        size_in_bytes = write_together(options.output, parts, len(names), place)
         if place.rank == 0:
             latents = math.prod(_map_of(model, size))
             bits = compressed_bits(latents, model.config.num_codes)
@@ -151,12 +174,13 @@ def run_decode(options: Namespace, checkpoint: Checkpoint) -> None:
         meeting = Meeting(place)
         meeting.gather(None)  # none is written before all have seen that none is there
         own = share_of(len(targets), place, _BATCH)
-        for start in tqdm(own[::_BATCH], unit="batch", disable=place.rank > 0):
-            batch = slice(start, min(start + _BATCH, own.stop))
-            _save_decoded(model, torch.stack(file.codes[batch]), targets[batch])
-        meeting.gather(None)
-    if place.rank == 0:
-        print(f"{len(targets)} images in {folder}")
+        with ended_like_an_error(), all_or_none(targets[own.start : own.stop]):
+            for start in tqdm(own[::_BATCH], unit="batch", disable=place.rank > 0):
+                batch = slice(start, min(start + _BATCH, own.stop))
+                _save_decoded(model, torch.stack(file.codes[batch]), targets[batch])
+            meeting.gather(None)
+        if place.rank == 0:
+            print(f"{len(targets)} images in {folder}")
 
 
 def _map_of(model: VQVAE, size: int) -> tuple[int, ...]:
@@ -179,7 +203,6 @@ def _check_map(path: str, file: ImageCodes, model: VQVAE, size: int) -> None:
 @torch.no_grad()
 def run_sample(options: Namespace, checkpoint: Checkpoint) -> None:
     """Codes drawn from a prior, decoded to a folder of images."""
-    check_positive_int(count=options.count)
     check_vqvae(checkpoint)
     with processes(options.device) as place:
         model = checkpoint.model.to(place.device)
@@ -189,23 +212,35 @@ def run_sample(options: Namespace, checkpoint: Checkpoint) -> None:
             folder, [f"sample_{index:04}" for index in range(options.count)], ".png"
         )
         height, width = prior.config["map"]
+        labels = _labels_to_draw(options.label, prior, options.count)
         prior.model.to(place.device)
-        for start in range(0, len(targets), 64):
-            batch = targets[start : start + 64]
-            codes = prior.model.sample(
-                (height, width),
-                batch=len(batch),
-                temperature=options.temperature,
-                top_k=options.top_k,
-                seed=None if options.seed is None else options.seed + start,
-            )
-            _save_decoded(model, codes, batch)
+        with all_or_none(targets):
+            for start in range(0, len(targets), 64):
+                batch = targets[start : start + 64]
+                codes = prior.model.sample(
+                    (height, width),
+                    batch=len(batch),
+                    temperature=options.temperature,
+                    top_k=options.top_k,
+                    seed=None if options.seed is None else options.seed + start,
+                    label=None if labels is None else labels[start : start + 64].to(place.device),
+                )
+                _save_decoded(model, codes, batch)
     print(f"{len(targets)} images in {folder}")
+
+
+def _labels_to_draw(label: str | None, prior: Checkpoint, count: int) -> Tensor | None:
+    """The class of each image to draw: that which is named, or all in turn; None without any."""
+    classes = recipe_of(prior).data.classes if "recipe" in prior.config else ()
+    if label is not None:
+        return torch.full((count,), class_number(label, classes))
+    number = prior.model.config.num_classes
+    return None if number is None else torch.arange(count) % number
 
 
 def _save_decoded(model: VQVAE, codes: Tensor, targets: list[Path]) -> None:
     """Decodes codes and writes each image to its path."""
     decoded = to_uint8(model.decode(codes.to(device_of(model))))
     for image, path in zip(decoded.cpu(), targets, strict=True):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image.permute(1, 2, 0).numpy()).save(path)
+        with writing(path) as partial:
+            Image.fromarray(image.permute(1, 2, 0).numpy()).save(partial, format="PNG")

@@ -3,8 +3,10 @@
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from io import TextIOWrapper
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 from vqvae_lite import __version__
 from vqvae_lite.data.places import ARCHIVES, looking_in
@@ -20,6 +22,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     Returns:
         0, 1 after an error, or 130 where it was stopped by hand.
+
+    Raises:
+        SystemExit: with 2, for options that there are not, or a word where a number must be.
     """
     # A console or a pipe of Windows may not have all letters: rather \\uXXXX than no more words.
     for stream in (sys.stdout, sys.stderr):
@@ -36,8 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         with looking_in(None if options.command == "data" else getattr(options, "data", None)):
             run(options)
     except KeyboardInterrupt:
-        kept = "the last checkpoint" if options.command == "train" else "what was finished"
-        print(f"vqvae-lite: stopped; {kept} is kept", file=sys.stderr)
+        print(f"vqvae-lite: stopped{_kept(options)}", file=sys.stderr)
         return 130
     except Exception as error:
         if os.environ.get("VQVAE_LITE_TRACEBACK"):
@@ -58,20 +62,47 @@ def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {reason(error)}; {shows}"
 
 
+def _kept(options: argparse.Namespace) -> str:
+    """What is left where a command was stopped by hand."""
+    if options.command != "train":
+        return "; what it had written is taken away" if "output" in options else ""
+    # Named as by `checkpoints`, whose import may be what was stopped.
+    steps = sorted(options.run.glob("step-*/config.json"))
+    if not steps:
+        return " before its first checkpoint: nothing is kept"
+    return f"; {steps[-1].parent} is kept, and --resume goes on from it"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong with the options."""
+
+    def error(self, message: str) -> NoReturn:
+        words = " ".join(message.split())
+        self.exit(2, f"vqvae-lite: {words} (see `{self.prog} --help`)\n")
+
+
+def _path(text: str) -> Path:
+    """A path as the shell would give it: a "~" in quotes comes here as it is."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise argparse.ArgumentTypeError(f"{text}: {error}") from None
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="vqvae-lite", description="Train a VQ-VAE on images or sound, and use its codes."
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    device = argparse.ArgumentParser(add_help=False)
+    device = _Parser(add_help=False)
     device.add_argument(
         "--device",
         help="cpu, cuda, cuda:N or mps (Apple's); default: a CUDA GPU where there is one",
     )
-    trained = argparse.ArgumentParser(add_help=False, parents=[device])
-    trained.add_argument("checkpoint", help="a checkpoint or run folder")
-    data = argparse.ArgumentParser(add_help=False)
+    trained = _Parser(add_help=False, parents=[device])
+    trained.add_argument("checkpoint", type=_path, help="a checkpoint or run folder")
+    data = _Parser(add_help=False)
     data.add_argument(
         "--data",
         metavar="FOLDER",
@@ -83,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         "train", parents=[device, data], help="train a model by a recipe; go on with --resume"
     )
     command.add_argument("recipe", help=f"one of {', '.join(RECIPES)}")
-    command.add_argument("--run", required=True, help="the folder for the checkpoints")
+    command.add_argument("--run", type=_path, required=True, help="the folder for the checkpoints")
     command.add_argument("--profile", choices=PROFILES, default="quick", help="default: quick")
     command.add_argument("--model", choices=KINDS, help="of images; default: vqvae; see chapter 4")
     command.add_argument(
@@ -93,7 +124,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--codes-of",
+        type=_path,
         help="with the recipes prior and video: the run of the VQ-VAE whose codes they learn",
+    )
+    command.add_argument(
+        "--classes",
+        action="store_true",
+        help="with the recipe prior: tell it the class of each map, which is the folder that the "
+        "image is in, the class of CIFAR-10, or the speaker; `sample --label` then names one",
     )
     command.add_argument(
         "--set",
@@ -111,30 +149,32 @@ def _parser() -> argparse.ArgumentParser:
         "evaluate", parents=[trained, data], help="measure a model on held-out images or speech"
     )
     command.add_argument(
-        "--folder", help="your images, sound or clips instead, or another set of mazes"
+        "--folder", type=_path, help="your images, sound or clips instead, or another set of mazes"
     )
     command.add_argument("--split", help="of the recipe's data, or of mazes; default: test")
-    command.add_argument("--prior", help="a run of `train prior` or `train video`")
+    command.add_argument("--prior", type=_path, help="a run of `train prior` or `train video`")
     _add_options(command, "images", "samples")
 
     command = commands.add_parser(
         "encode", parents=[trained], help="a folder of images or sound to a compact file of codes"
     )
-    command.add_argument("folder", help="your images, or your sound: a folder or one file")
-    command.add_argument("output", help="the file of codes to write")
+    command.add_argument(
+        "folder", type=_path, help="your images, or your sound: a folder or one file"
+    )
+    command.add_argument("output", type=_path, help="the file of codes to write")
 
     command = commands.add_parser(
         "decode", parents=[trained], help="a file of codes to a folder of PNG images or of sound"
     )
-    command.add_argument("codes", help="the file of codes")
-    command.add_argument("output", help="the folder to make")
+    command.add_argument("codes", type=_path, help="the file of codes")
+    command.add_argument("output", type=_path, help="the folder to make")
     _add_options(command, "sound", "seed", "temperature", "format", "speaker")
 
     command = commands.add_parser(
         "convert", parents=[trained], help="speech to the same words in another speaker's voice"
     )
-    command.add_argument("folder", help="your sound: a folder or one file")
-    command.add_argument("output", help="the folder to make")
+    command.add_argument("folder", type=_path, help="your sound: a folder or one file")
+    command.add_argument("output", type=_path, help="the folder to make")
     command.add_argument("--speaker", required=True, help="whose voice: a name out of `info`")
     _add_options(command, "sound", "seed", "temperature", "format")
 
@@ -143,8 +183,10 @@ def _parser() -> argparse.ArgumentParser:
         parents=[trained, data],
         help="new images, speech or film: codes from a prior, decoded",
     )
-    command.add_argument("prior", help="a checkpoint or run of `train prior` or `train video`")
-    command.add_argument("output", help="the folder to make")
+    command.add_argument(
+        "prior", type=_path, help="a checkpoint or run of `train prior` or `train video`"
+    )
+    command.add_argument("output", type=_path, help="the folder to make")
     command.add_argument("--count", type=int, default=16, help="how many; default: 16")
     command.add_argument("--seed", type=int, help="for the same samples again")
     command.add_argument(
@@ -154,11 +196,12 @@ def _parser() -> argparse.ArgumentParser:
         help="of the codes; below 1: safer and duller; default: 1",
     )
     command.add_argument("--top-k", type=int, help="draw among the k most probable codes alone")
+    _add_options(command, "images", "label")
     _add_options(command, "sound", "seconds", "format", "speaker")
     _add_options(command, "video", "actions", "frames", "clip", "seen")
 
     command = commands.add_parser("info", help="what a checkpoint or a file of codes holds")
-    command.add_argument("path")
+    command.add_argument("path", type=_path)
 
     command = commands.add_parser("data", help="the book's data, checkpoints and results")
     command = command.add_subparsers(required=True, metavar="COMMAND").add_parser(
@@ -175,8 +218,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 # What images, sound or video alone can be told: type, default and help.
-_OPTIONS: dict[str, dict[str, tuple[type, Any, str]]] = {
+_OPTIONS: dict[str, dict[str, tuple[Callable[[str], Any], Any, str]]] = {
     "images": {
+        "label": (str, None, "of which class: a name out of `info`; default: of all in turn"),
         "samples": (int, None, "of a vae's or vimco's importance-weighted bound; default: 1"),
     },
     "sound": {
@@ -189,7 +233,11 @@ _OPTIONS: dict[str, dict[str, tuple[type, Any, str]]] = {
     "video": {
         "actions": (str, None, "what is done, frame by frame: forward,forward,left"),
         "frames": (int, None, "how many to imagine, with a model that knows no actions"),
-        "clip": (str, None, "the clip to go on from; default: the first of the test mazes"),
+        "clip": (
+            _path,
+            None,
+            "the clip to go on from; default: the first of the data, of mazes the first to test",
+        ),
         "seen": (int, 6, "how many of its first frames are seen; default: 6"),
     },
 }

@@ -12,11 +12,10 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from vqvae_lite.checkpoints import Checkpoint
-from vqvae_lite.checks import check_positive_int
-from vqvae_lite.cli.files import check_no_split, new_files
+from vqvae_lite.cli.files import all_or_none, check_no_split, new_files
 from vqvae_lite.codefile import read_codes, write_codes
 from vqvae_lite.distributed import processes
-from vqvae_lite.files import to_write, visible_files
+from vqvae_lite.files import visible_files
 from vqvae_lite.modules import fingerprint
 from vqvae_lite.priors.nats import nats_per_code
 from vqvae_lite.recipes.priors import load_prior
@@ -32,6 +31,8 @@ from vqvae_lite.sound.files import (
     write_sound,
 )
 from vqvae_lite.sound.model import SoundVQVAE
+
+_SECONDS = 36_000  # of all that one command draws
 
 
 class SoundFile(NamedTuple):
@@ -61,12 +62,15 @@ def run_evaluate(options: Namespace, checkpoint: Checkpoint) -> None:
         utterances = load_utterances(recipe, options.split or "test")
     waves = [utterance.wave for utterance in utterances]
     speakers = [_index(data.speakers, utterance.speaker) for utterance in utterances]
+    prior = options.prior and load_prior(options.prior, checkpoint.model).model
     with processes(options.device) as place:
+        if place.rank:
+            return  # one process is enough
         model = checkpoint.model.to(place.device)
         result = evaluate_sound(model, waves, speakers, data.rate, progress=True)._asdict()
-        if options.prior:
-            prior = load_prior(options.prior, model).model.to(place.device)
-            codes = [encode_wave(model, wave) for wave in waves]
+        if prior:
+            prior.to(place.device)
+            codes = [encode_wave(model, wave) for wave in tqdm(waves, unit="utterance")]
             label = None if prior.config.num_classes is None else torch.tensor(speakers)
             result["nats_per_code"] = nats_per_code(prior, codes, label=label)
             result["nats_per_code_of_the_uniform_prior"] = math.log(model.config.num_codes)
@@ -76,8 +80,10 @@ def run_evaluate(options: Namespace, checkpoint: Checkpoint) -> None:
 def run_encode(options: Namespace, checkpoint: Checkpoint) -> None:
     """A folder of sound, or one file, to one file of codes."""
     speakers, rate = speakers_of(checkpoint), rate_of(checkpoint)
-    output, files = to_write(options.output), find_sounds(options.folder, speakers)
+    files = find_sounds(options.folder, speakers)
     with processes(options.device) as place:
+        if place.rank:
+            return
         model = checkpoint.model.to(place.device)
         codes, lengths = _encode_files(model, files, rate)
     file = SoundCodes(
@@ -90,7 +96,7 @@ def run_encode(options: Namespace, checkpoint: Checkpoint) -> None:
         lengths=lengths,
         model=fingerprint(model),
     )
-    size = write_codes(output, file)
+    size = write_codes(options.output, file)
     bits = math.log2(file.num_codes) * rate / file.hop
     print(
         f"{len(files)} sounds, {sum(lengths) / rate:.1f} s, in {size} bytes: "
@@ -114,6 +120,8 @@ def run_decode(options: Namespace, checkpoint: Checkpoint) -> None:
     voices = [_index(speakers, options.speaker or speaker) for speaker in file.speakers]
     targets = _targets(options, file.names, file.rate)
     with processes(options.device) as place:
+        if place.rank:
+            return
         waves = decode_waves(
             checkpoint.model.to(place.device),
             file.codes,
@@ -132,6 +140,8 @@ def run_convert(options: Namespace, checkpoint: Checkpoint) -> None:
     files = find_sounds(options.folder, speakers)
     targets = _targets(options, [file.name for file in files], rate)
     with processes(options.device) as place:
+        if place.rank:
+            return
         model = checkpoint.model.to(place.device)
         codes, lengths = _encode_files(model, files, rate)
         waves = decode_waves(
@@ -148,9 +158,11 @@ def run_convert(options: Namespace, checkpoint: Checkpoint) -> None:
 def run_sample(options: Namespace, checkpoint: Checkpoint) -> None:
     """Codes drawn from a prior, decoded in the voice of a speaker to a folder of sound."""
     speakers, rate = speakers_of(checkpoint), rate_of(checkpoint)
-    check_positive_int(count=options.count)
-    if not 0 < options.seconds < math.inf:
-        raise ValueError(f"seconds must be finite and above 0, got {options.seconds}")
+    if not 0 < options.seconds * options.count <= _SECONDS:
+        raise ValueError(
+            f"--seconds must be above 0, and at most {_SECONDS} in all: {options.count} sounds of "
+            f"{options.seconds} are not"
+        )
     first, *others = speakers
     if options.speaker is None and others:
         raise ValueError(f"--speaker must name the voice, one of {', '.join(speakers)}")
@@ -160,6 +172,8 @@ def run_sample(options: Namespace, checkpoint: Checkpoint) -> None:
     targets = _targets(options, names, rate)
     prior = load_prior(options.prior, checkpoint.model).model
     with processes(options.device) as place:
+        if place.rank:
+            return
         label = torch.tensor(voices, device=place.device)
         codes = prior.to(place.device).sample(
             math.ceil(length / checkpoint.model.config.hop),
@@ -186,7 +200,7 @@ def find_sounds(path: str | Path, speakers: Sequence[str]) -> list[SoundFile]:
         FileNotFoundError: there is nothing.
         ValueError: the folder holds no sound.
     """
-    path = Path(path).expanduser()
+    path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"there is no file or folder of sound at {path}")
     root = path if path.is_dir() else path.parent
@@ -229,6 +243,6 @@ def _write(
     waves: Iterator[tuple[int, Tensor]], lengths: list[int], rate: int, targets: list[Path]
 ) -> None:
     """Writes each wave, cut to its length, as soon as it is there."""
-    for place, wave in waves:
-        targets[place].parent.mkdir(parents=True, exist_ok=True)
-        write_sound(targets[place], wave[: lengths[place]], rate)
+    with all_or_none(targets):
+        for place, wave in waves:
+            write_sound(targets[place], wave[: lengths[place]], rate)

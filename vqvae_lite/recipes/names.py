@@ -12,10 +12,15 @@ RECIPES: dict[str, dict[str, bool]] = {
     "folder": {"kind": False, "folder": True},
     "speech": {},
     "sound": {"folder": True},
-    "prior": {"codes_of": True},
+    "prior": {"codes_of": True, "classes": False},
     "video": {"codes_of": True, "folder": False},
 }
-_OPTIONS = {"kind": "--model", "folder": "--folder", "codes_of": "--codes-of"}
+_OPTIONS = {
+    "kind": "--model",
+    "folder": "--folder",
+    "codes_of": "--codes-of",
+    "classes": "--classes",
+}
 
 
 def check_recipe(name: str, **given: object) -> None:
@@ -23,7 +28,8 @@ def check_recipe(name: str, **given: object) -> None:
 
     Args:
         name: of the recipe.
-        given: `kind`, `folder` and `codes_of`, as `get_recipe` takes them; None: not given.
+        given: `kind`, `folder`, `codes_of` and `classes`, as `get_recipe` takes them; None is
+            not given.
     """
     if name not in RECIPES:
         near = get_close_matches(name, RECIPES, 1)

@@ -10,6 +10,7 @@ from vqvae_lite.distributed import Place
 from vqvae_lite.encoding import CodeMaps, encode_images
 from vqvae_lite.models import load_checkpoint
 from vqvae_lite.modules import fingerprint
+from vqvae_lite.recipes.classes import WithLabels, codes_and_label, labels_of
 from vqvae_lite.recipes.images import MirroredImages, training_images
 from vqvae_lite.recipes.recipe import PRIORS, Recipe, TrainingData, recipe_of
 from vqvae_lite.recipes.sound import load_utterances
@@ -35,11 +36,17 @@ def map_data(recipe: Recipe, coder: Checkpoint, place: Place) -> TrainingData:
     """
     source = recipe_of(coder)
     images = training_images(source)
+    if recipe.data.classes:
+        labels = labels_of(images, recipe.data.classes, source.data.folder, "train")
     sets = [images, MirroredImages(images)] if source.data.mirrored else [images]
     model = coder.model.to(place.device)
     codes = torch.cat([encode_images(model, each, progress=place.rank == 0) for each in sets])
     shape = list(codes.shape[-2:])
     text = f"{len(codes)} maps of {shape[0]}x{shape[1]} codes"
+    if recipe.data.classes:
+        text += f" in {len(recipe.data.classes)} classes"
+        labelled = WithLabels(CodeMaps(codes), labels.repeat(len(sets)))
+        return TrainingData(labelled, codes_and_label, text, {"map": shape})
     return TrainingData(CodeMaps(codes), Tensor.long, text, {"map": shape})
 
 

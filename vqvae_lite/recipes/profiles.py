@@ -1,5 +1,6 @@
 """The recipes: each for a laptop, "quick", and for a GPU, "paper"."""
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -96,6 +97,7 @@ def get_recipe(
     folder: str | Path | None = None,
     codes_of: Coder | None = None,
     num_actions: int | None = None,
+    classes: Sequence[str] | None = None,
 ) -> Recipe:
     """A recipe, with settings of one's own.
 
@@ -112,21 +114,23 @@ def get_recipe(
         codes_of: for "prior" and "video", the trained model whose codes they learn.
         num_actions: for "video", of the clips; None where nothing is known of what was done. A
             model that is not to see them: "num_actions=none".
+        classes: for "prior", the names of what it is to be told, from `classes.classes_of`; None:
+            it is told nothing.
 
     Raises:
         ValueError: for an unknown name, profile or setting, a value of another type or one that
             does not fit, or for what the recipe takes none of or lacks.
     """
-    check_recipe(name, kind=kind, folder=folder, codes_of=codes_of)
+    check_recipe(name, kind=kind, folder=folder, codes_of=codes_of, classes=classes)
     if profile not in PROFILES:
         raise ValueError(f"profile must be one of {PROFILES}, got {profile!r}")
     kind, follows = _kind_of(name, kind, codes_of), {}
     training, data = _row(name, kind, profile)
     if folder is not None:
-        data = replace(data, folder=str(folder))
+        data = replace(data, folder=stored_folder(folder))
     if codes_of is not None:
-        data = replace(data, codes_of=fingerprint(codes_of))
-        follows = _follows(kind, codes_of.config, num_actions)
+        data = replace(data, codes_of=fingerprint(codes_of), classes=tuple(classes or ()))
+        follows = _follows(kind, codes_of.config, num_actions, len(data.classes) or None)
     model = replace(_MODELS[kind, profile], **{key: allowed[0] for key, allowed in follows.items()})
     recipe = Recipe(name, profile, kind, model, training, data)
     for setting in settings:
@@ -137,11 +141,19 @@ def get_recipe(
         value = getattr(recipe.model, key)
         if value not in allowed:
             expected = " or ".join(str(value).lower() for value in allowed)
-            raise ValueError(f"{key} must be {expected} to fit what it is to learn, got {value}")
+            hint = "; --classes tells a prior its classes" if key == "num_classes" else ""
+            raise ValueError(
+                f"{key} must be {expected} to fit what it is to learn, got {value}{hint}"
+            )
     _check_sizes(recipe)
     if kind == "soundvqvae" and recipe.data.speakers:
         return for_speakers(recipe, recipe.data.speakers)
     return recipe
+
+
+def stored_folder(folder: str | Path) -> str:
+    """A folder as a recipe keeps it: found from any working folder, and by whose home "~" is."""
+    return str(folder) if str(folder).startswith("~") else os.path.abspath(folder)
 
 
 def for_speakers(recipe: Recipe, speakers: Sequence[str]) -> Recipe:
@@ -174,15 +186,18 @@ def _kind_of(name: str, kind: str | None, codes_of: Coder | None) -> str:
     return kind or "vqvae"
 
 
-def _follows(kind: str, coder: Any, num_actions: int | None) -> dict[str, tuple[int | None, ...]]:
+def _follows(
+    kind: str, coder: Any, num_actions: int | None, num_classes: int | None
+) -> dict[str, tuple[int | None, ...]]:
     """What a prior's settings may be to fit the codes: for each the values, the default first."""
     follows: dict[str, tuple[int | None, ...]] = {"num_codes": (coder.num_codes,)}
     if kind == "video":
         return {**follows, "num_actions": (num_actions, None)}
     if kind == "wavenet":
-        follows |= {"num_classes": (None, coder.num_speakers), "hop": (1,)}
+        classes = (num_classes,) if num_classes else (None, coder.num_speakers)
+        follows |= {"num_classes": classes, "hop": (1,)}
     else:
-        follows |= {"num_codebooks": (coder.num_codebooks,), "num_classes": (None,)}
+        follows |= {"num_codebooks": (coder.num_codebooks,), "num_classes": (num_classes,)}
     return {**follows, "condition_channels": (None,)}
 
 

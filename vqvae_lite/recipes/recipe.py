@@ -12,7 +12,7 @@ from vqvae_lite.models import MODELS
 from vqvae_lite.training import TrainingConfig
 
 PRIORS = ("pixelcnn", "wavenet", "video")
-_GIVEN = ("folder", "codes_of")  # to `get_recipe`, not as a setting
+_GIVEN = ("folder", "codes_of", "classes")  # to `get_recipe`, not as a setting
 # A run may go on with others of these; whatever else is another makes it another run.
 _MAY_CHANGE = ("folder", "mirrored", "disguise")
 
@@ -24,7 +24,7 @@ class ImageData:
     Attributes:
         size: height and width, in pixels.
         folder: the reader's own images; for the recipe "maze" another set of mazes than the
-            book's.
+            book's. As `stored_folder` gives it, here and below.
         mirrored: whether left and right of a random half of each batch are swapped in training.
     """
 
@@ -73,13 +73,16 @@ class CodeData:
         window: codes of sound, or frames of a clip, that the prior sees at once; None for images,
             whose maps are seen whole.
         folder: the reader's own clips, or another set of mazes than the book's.
+        classes: their names, in the order of the model's; () where it is not told the class.
     """
 
     codes_of: str = ""
     window: int | None = None
     folder: str | None = None
+    classes: tuple[str, ...] = ()
 
     def __post_init__(self):
+        object.__setattr__(self, "classes", tuple(self.classes))  # JSON has lists
         if self.window is not None:
             check_positive_int(window=self.window)
 

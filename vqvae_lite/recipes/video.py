@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from PIL import Image
 from torch import Tensor
 
 from vqvae_lite.checkpoints import Checkpoint
 from vqvae_lite.codefile import read_codes, write_codes
 from vqvae_lite.distributed import Place
+from vqvae_lite.files import reading, visible_files
+from vqvae_lite.images import IMAGE_SUFFIXES
 from vqvae_lite.modules import fingerprint
 from vqvae_lite.recipes.recipe import Recipe, TrainingData, recipe_of
-from vqvae_lite.video.clips import open_clips
+from vqvae_lite.video.clips import Clips, MazeClips, open_clips
 from vqvae_lite.video.coding import (
     VideoBatch,
     VideoCodes,
@@ -36,7 +39,7 @@ def clip_data(recipe: Recipe, coder: Checkpoint, place: Place, run: str | Path) 
             `VideoWindows`.
     """
     codes = _stored_codes(run, coder, recipe.data.folder)
-    codes = codes or _make_codes(run, coder, recipe.data.folder, place)
+    codes = codes or _make_codes(run, coder, recipe, place)
     window, with_actions = recipe.data.window, recipe.model.num_actions is not None
     clips = list(codes.codes)  # in memory: a window is a part of one
     return TrainingData(
@@ -85,13 +88,31 @@ def _stored_codes(run: str | Path, coder: Checkpoint, folder: str | None) -> Vid
     return stored
 
 
-def _make_codes(run: str | Path, coder: Checkpoint, folder: str | None, place: Place) -> VideoCodes:
+def _make_codes(run: str | Path, coder: Checkpoint, recipe: Recipe, place: Place) -> VideoCodes:
+    folder = recipe.data.folder
     clips = open_clips(folder, "train", recipe_of(coder).data.size)
+    longest, window = _longest(clips), recipe.data.window
+    if longest < window:
+        raise ValueError(f"no clip has a window of {window} frames: the longest has {longest}")
     model = coder.model.to(place.device)
     codes = encode_clips(model, clips, _source(folder), progress=place.rank == 0)
     if place.rank == 0:
         write_codes(Path(run) / CODES, codes)
     return codes
+
+
+def _longest(clips: Clips) -> int:
+    """Frames of the longest clip, counted before any is encoded."""
+    if isinstance(clips, MazeClips):
+        return int(clips.maze.maze.bincount().max())
+    return max(map(_count_frames, clips.paths))
+
+
+def _count_frames(path: Path) -> int:
+    if path.is_dir():
+        return len(visible_files(path, IMAGE_SUFFIXES))
+    with reading(path, "a film"), Image.open(path) as film:
+        return getattr(film, "n_frames", 1)
 
 
 def _source(folder: str | None) -> str:

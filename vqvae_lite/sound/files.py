@@ -4,6 +4,7 @@ A wave is a float32 tensor (T,) in [-1, 1], mono. A folder of sound holds a fold
 the layouts of VCTK and LibriSpeech are read as they are.
 """
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 
 from vqvae_lite.checks import check_positive_int, require
-from vqvae_lite.files import visible_files
+from vqvae_lite.files import visible_files, writing
 from vqvae_lite.sound.labels import Phone, read_labels, read_textgrid
 from vqvae_lite.sound.mulaw import check_wave
 
@@ -26,6 +27,8 @@ _FORMATS = {
     ".opus": ("OGG", "OPUS"),
 }
 _OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
+# Samples a second: what FLAC knows; beyond what libvorbis does libsndfile crashes.
+_HIGHEST_RATES = {".wav": 1_000_000, ".flac": 655_350, ".ogg": 192_000, ".opus": 48_000}
 _BLOCK = 16000  # samples in one write: libsndfile crashes on a long Vorbis file in one piece
 
 
@@ -90,7 +93,7 @@ def write_sound(
     """Write a wave (T,) in [-1, 1] as .wav or .flac (16 bits), .ogg (Vorbis) or .opus.
 
     Args:
-        path: its suffix says the format.
+        path: its suffix says the format; folders that lack are made. The file is whole or absent.
         wave: floating point; what lies outside [-1, 1] is clipped.
         rate: samples a second. Opus knows 8000, 12000, 16000, 24000 and 48000.
         compression: 0 (largest) to 1 (smallest), for all but .wav; by default the coder's choice.
@@ -99,6 +102,7 @@ def write_sound(
         ValueError: the suffix is another, the wave is empty, not of the shape (T,) or not finite,
             the format knows no such rate, or `compression` is outside [0, 1].
         TypeError: `wave` is no floating-point tensor, or `rate` no int.
+        OSError: it cannot be written; names the file.
     """
     path = Path(path).expanduser()
     check_target(path, rate)
@@ -108,11 +112,15 @@ def write_sound(
     samples = wave.detach().cpu().float().clamp(-1, 1).numpy()
     container, coding = _FORMATS[path.suffix.lower()]
     soundfile = require("soundfile", "sound")
+    # In memory first: of a full disk libsndfile knows no more than "System error".
+    memory = io.BytesIO()
     with soundfile.SoundFile(
-        path, "w", rate, 1, coding, format=container, compression_level=compression
+        memory, "w", rate, 1, coding, format=container, compression_level=compression
     ) as file:
         for start in range(0, len(samples), _BLOCK):
             file.write(samples[start : start + _BLOCK])
+    with writing(path) as partial:
+        partial.write_bytes(memory.getvalue())
 
 
 def check_target(path: str | Path, rate: int) -> None:
@@ -123,6 +131,10 @@ def check_target(path: str | Path, rate: int) -> None:
     check_positive_int(rate=rate)
     if suffix == ".opus" and rate not in _OPUS_RATES:
         raise ValueError(f"rate of an .opus file must be one of {_OPUS_RATES}; got {rate}")
+    if rate > _HIGHEST_RATES[suffix]:
+        raise ValueError(
+            f"rate of {suffix} must be at most {_HIGHEST_RATES[suffix]} a second; got {rate}"
+        )
 
 
 def read_folder(
