@@ -60,7 +60,6 @@ def test_the_names_are_those_of_the_folders_and_are_shown(place, capsys):
 
 
 def test_each_map_has_the_class_of_its_folder_mirrored_or_not(place, tmp_path):
-    from vqvae_lite.training import ALONE
 
     data = map_data(
         recipe_of(load_checkpoint(place / "prior")), load_checkpoint(place / "vqvae"), ALONE

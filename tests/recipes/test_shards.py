@@ -11,9 +11,11 @@ import pytest
 import torch
 from PIL import Image
 
-from commands import SHORT, run_cli, settings
+from commands import SECONDS, SHORT, TINY_SOUND, fails, make_sounds, run_cli, settings
 from vqvae_lite.codefile import ImageCodes, read_codes, write_codes
+from vqvae_lite.data.packed import PackedCodes
 from vqvae_lite.distributed import ALONE, Meeting, Place, share_of
+from vqvae_lite.models import load_checkpoint
 from vqvae_lite.recipes import shards
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,10 +32,13 @@ def place(tmp_path_factory):
     for index in range(130):
         pixels = generator.integers(0, 256, (16, 16, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(root / "pictures" / f"{index:03}.png")
-    train = ["train", "folder", "--folder", root / "pictures", "--run", root / "run"]
+    train = ["train", "folder", "--folder", root / "pictures", "--run", root / "pictures-run"]
     assert run_cli(*train, *settings(*TINY, *SHORT), "--device", "cpu") == 0
-    prior = ["train", "prior", "--codes-of", root / "run", "--run", root / "prior"]
+    prior = ["train", "prior", "--codes-of", root / "pictures-run", "--run", root / "prior"]
     assert run_cli(*prior, *settings("width=4", "num_layers=2", *SHORT), "--device", "cpu") == 0
+    train = ["train", "sound", "--folder", make_sounds(root / "sounds", SECONDS)]
+    train += ["--run", root / "sounds-run", *settings(*TINY_SOUND, *SHORT)]
+    assert run_cli(*train, "--device", "cpu") == 0
     return root
 
 
@@ -51,9 +56,9 @@ def together(count, *arguments):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", [2, 4])
-def test_processes_write_the_file_that_one_writes(count, place, tmp_path, capsys):
-    encode = ["encode", place / "run", place / "pictures"]
+@pytest.mark.parametrize(("count", "what"), [(4, "pictures"), (2, "sounds")])
+def test_processes_write_the_file_that_one_writes(count, what, place, tmp_path, capsys):
+    encode = ["encode", place / f"{what}-run", place / what]
     assert run_cli(*encode, tmp_path / "one" / "x", "--device", "cpu") == 0
     said = capsys.readouterr().out
     done = together(count, *encode, tmp_path / "all" / "x")
@@ -65,7 +70,7 @@ def test_processes_write_the_file_that_one_writes(count, place, tmp_path, capsys
 
 @pytest.mark.slow
 def test_processes_decode_and_measure_what_one_does(place, tmp_path, capsys):
-    evaluate = ["evaluate", place / "run", "--folder", place / "pictures"]
+    evaluate = ["evaluate", place / "pictures-run", "--folder", place / "pictures"]
     evaluate += ["--prior", place / "prior"]
     assert run_cli(*evaluate, "--device", "cpu") == 0
     alone = json.loads(capsys.readouterr().out)
@@ -75,12 +80,23 @@ def test_processes_decode_and_measure_what_one_does(place, tmp_path, capsys):
         assert others == pytest.approx(part, rel=1e-6)
     assert (alone["images"], len(alone) > 8) == (130, True)
     file = tmp_path / "x"
-    assert run_cli("encode", place / "run", place / "pictures", file, "--device", "cpu") == 0
-    assert run_cli("decode", place / "run", file, tmp_path / "one", "--device", "cpu") == 0
-    done = together(2, "decode", place / "run", file, tmp_path / "all")
+    assert (
+        run_cli("encode", place / "pictures-run", place / "pictures", file, "--device", "cpu") == 0
+    )
+    assert run_cli("decode", place / "pictures-run", file, tmp_path / "one", "--device", "cpu") == 0
+    done = together(2, "decode", place / "pictures-run", file, tmp_path / "all")
     assert done.stdout == f"130 images in {tmp_path / 'all'}\n", done.stderr
     for path in (tmp_path / "one").iterdir():
         assert (tmp_path / "all" / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.slow
+def test_processes_measure_sound_as_one_does(place, capsys):
+    evaluate = ["evaluate", place / "sounds-run", "--folder", place / "sounds"]
+    assert run_cli(*evaluate, "--device", "cpu") == 0
+    alone = json.loads(capsys.readouterr().out)
+    assert json.loads(together(2, *evaluate).stdout) == pytest.approx(alone, rel=1e-6)
+    assert alone["utterances"] == 3
 
 
 @pytest.mark.slow
@@ -90,7 +106,7 @@ def test_if_one_process_fails_all_end_and_nothing_is_left(place, tmp_path):
     for path in (place / "pictures").iterdir():
         (pictures / path.name).write_bytes(path.read_bytes())
     (pictures / "129.png").write_bytes(b"no picture")
-    done = together(2, "encode", place / "run", pictures, tmp_path / "out" / "x")
+    done = together(2, "encode", place / "pictures-run", pictures, tmp_path / "out" / "x")
     assert done.returncode != 0
     told = [line for line in done.stderr.splitlines() if "vqvae-lite:" in line]
     assert any("129.png cannot be read" in line for line in told), done.stderr
@@ -118,3 +134,55 @@ def test_a_part_that_cannot_be_seen_is_missed(tmp_path):
     size = shards.write_together(tmp_path / "b", iter([part]), 1, ALONE)
     assert size == (tmp_path / "b").stat().st_size
     assert read_codes(tmp_path / "b", ImageCodes).names == ["a"]
+
+
+def test_a_prior_is_trained_on_files_of_codes(place, tmp_path, capsys):
+    """Cut into two files, of one of which a folder is named, the codes give the same numbers."""
+    run, whole = place / "pictures-run", tmp_path / "whole"
+    assert run_cli("encode", run, place / "pictures", whole) == 0
+    file = read_codes(whole, ImageCodes)
+    for name, part in [("a.codes", slice(0, 51)), ("deep/b.codes", slice(51, 130))]:
+        codes, names = file.codes[part], file.names[part]
+        write_codes(tmp_path / name, ImageCodes(codes, file.num_codes, names, file.model))
+    train = ["train", "prior", "--codes-of", run, *settings("width=4", "num_layers=2", *SHORT)]
+    for name, more in [
+        ("encoded", []),
+        ("read", ["--codes", tmp_path / "a.codes", tmp_path / "deep"]),
+    ]:
+        assert run_cli(*train, "--run", tmp_path / name, *more) == 0
+    assert capsys.readouterr().out.count(": 130 maps of 4x4 codes") == 2
+    wanted, found = (load_checkpoint(tmp_path / name) for name in ("encoded", "read"))
+    assert found.config["map"] == wanted.config["map"]
+    for key, value in wanted.model.state_dict().items():
+        assert torch.equal(value, found.model.state_dict()[key]), key
+    (tmp_path / "none").mkdir()
+    other = ImageCodes([torch.zeros(4, 4).long()], 20, ["a"], "another")
+    wider = ImageCodes([torch.zeros(4, 5).long()], 20, ["a"], file.model)
+    write_codes(tmp_path / "other", other)
+    write_codes(tmp_path / "wider", wider)
+    train = [*train, "--run", tmp_path / "new"]
+    for paths, message in [
+        (["none"], "none holds no file of codes (.codes)"),
+        (["gone"], "there is no file"),
+        (["other"], f"other holds codes of the model another, not of {file.model}"),
+        (["a.codes", "wider"], "wider has maps of (4, 5), and not of (4, 4) as those before"),
+    ]:
+        assert message in fails(capsys, *train, "--codes", *(tmp_path / path for path in paths))
+    codes = ["--codes", whole]
+    assert "--classes" in fails(capsys, *train, *codes, "--classes")
+    assert "'maze' takes no codes" in fails(capsys, "train", "maze", "--run", tmp_path, *codes)
+    sound = ["train", "prior", "--codes-of", place / "sounds-run", "--run", tmp_path / "new"]
+    assert "--codes are of pictures" in fails(capsys, *sound, *codes)
+    assert not (tmp_path / "new").exists()
+
+
+def test_maps_in_files_are_unpacked_when_a_batch_asks_for_them(tmp_path):
+    codes = torch.randint(20, (9, 2, 3), generator=torch.Generator().manual_seed(0))
+    for name, part in [("a", slice(0, 4)), ("b", slice(4, 5)), ("c", slice(5, 9))]:
+        names = [str(number) for number in range(9)][part]
+        write_codes(tmp_path / name, ImageCodes(list(codes[part]), 20, names, "m"))
+    maps = shards.maps_in([tmp_path / name for name in "abc"], "m")
+    assert len(maps) == 9
+    assert torch.equal(maps[4], codes[4])
+    assert torch.equal(maps.__getitems__([8, 0, 3, 4, 5, 8]), codes[[8, 0, 3, 4, 5, 8]])
+    assert all(isinstance(part, PackedCodes) for part in maps.files), "no code is in memory"

@@ -128,6 +128,14 @@ def _parser() -> argparse.ArgumentParser:
         help="with the recipes prior and video: the run of the VQ-VAE whose codes they learn",
     )
     command.add_argument(
+        "--codes",
+        nargs="+",
+        type=_path,
+        metavar="FILE",
+        help="with the recipe prior: files of codes of its pictures, or folders of them, which "
+        "`encode` made; default: its training images are encoded",
+    )
+    command.add_argument(
         "--classes",
         action="store_true",
         help="with the recipe prior: tell it the class of each map, which is the folder that the "

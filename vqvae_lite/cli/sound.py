@@ -13,13 +13,14 @@ from tqdm.auto import tqdm
 
 from vqvae_lite.checkpoints import Checkpoint
 from vqvae_lite.cli.files import all_or_none, check_no_split, new_files
-from vqvae_lite.codefile import read_codes, write_codes
-from vqvae_lite.distributed import processes
+from vqvae_lite.codefile import read_codes
+from vqvae_lite.distributed import Meeting, Place, processes, share_of
 from vqvae_lite.files import visible_files
 from vqvae_lite.modules import fingerprint
 from vqvae_lite.priors.nats import nats_per_code
 from vqvae_lite.recipes.priors import load_prior
 from vqvae_lite.recipes.recipe import recipe_of
+from vqvae_lite.recipes.shards import write_together
 from vqvae_lite.recipes.sound import load_utterances, rate_of, speakers_of
 from vqvae_lite.sound.coding import SoundCodes, decode_waves, encode_wave
 from vqvae_lite.sound.evaluation import evaluate_sound
@@ -64,17 +65,25 @@ def run_evaluate(options: Namespace, checkpoint: Checkpoint) -> None:
     speakers = [_index(data.speakers, utterance.speaker) for utterance in utterances]
     prior = options.prior and load_prior(options.prior, checkpoint.model).model
     with processes(options.device) as place:
-        if place.rank:
-            return  # one process is enough
         model = checkpoint.model.to(place.device)
-        result = evaluate_sound(model, waves, speakers, data.rate, progress=True)._asdict()
+        result = evaluate_sound(
+            model, waves, speakers, data.rate, place=place, progress=True
+        )._asdict()
         if prior:
             prior.to(place.device)
-            codes = [encode_wave(model, wave) for wave in tqdm(waves, unit="utterance")]
-            label = None if prior.config.num_classes is None else torch.tensor(speakers)
-            result["nats_per_code"] = nats_per_code(prior, codes, label=label)
+            meeting, own = Meeting(place), share_of(len(waves), place)
+            nats, count = 0.0, 0
+            for at in tqdm(own, unit="utterance", disable=place.rank > 0):
+                codes = encode_wave(model, waves[at])
+                label = None if prior.config.num_classes is None else torch.tensor([speakers[at]])
+                nats += nats_per_code(prior, [codes], label=label) * len(codes)
+                count += len(codes)
+            parts = meeting.gather((nats, count))
+            nats, count = (sum(part[which] for part in parts) for which in (0, 1))
+            result["nats_per_code"] = nats / count
             result["nats_per_code_of_the_uniform_prior"] = math.log(model.config.num_codes)
-        print(json.dumps(result, indent=2))
+        if place.rank == 0:
+            print(json.dumps(result, indent=2))
 
 
 def run_encode(options: Namespace, checkpoint: Checkpoint) -> None:
@@ -82,26 +91,35 @@ def run_encode(options: Namespace, checkpoint: Checkpoint) -> None:
     speakers, rate = speakers_of(checkpoint), rate_of(checkpoint)
     files = find_sounds(options.folder, speakers)
     with processes(options.device) as place:
-        if place.rank:
-            return
         model = checkpoint.model.to(place.device)
-        codes, lengths = _encode_files(model, files, rate)
-    file = SoundCodes(
-        codes=codes,
-        num_codes=model.config.num_codes,
-        hop=model.config.hop,
-        rate=rate,
-        names=[file.name for file in files],
-        speakers=[file.speaker for file in files],
-        lengths=lengths,
-        model=fingerprint(model),
-    )
-    size = write_codes(options.output, file)
-    bits = math.log2(file.num_codes) * rate / file.hop
-    print(
-        f"{len(files)} sounds, {sum(lengths) / rate:.1f} s, in {size} bytes: "
-        f"{bits:.0f} bits a second instead of {16 * rate}"
-    )
+        parts = _encoded(model, files, rate, place)
+        size = write_together(options.output, parts, len(files), place)
+        if place.rank == 0:
+            seconds = sum(read_codes(options.output, SoundCodes).lengths) / rate
+            bits = math.log2(model.config.num_codes) * rate / model.config.hop
+            print(
+                f"{len(files)} sounds, {seconds:.1f} s, in {size} bytes: "
+                f"{bits:.0f} bits a second instead of {16 * rate}"
+            )
+
+
+def _encoded(
+    model: SoundVQVAE, files: Sequence[SoundFile], rate: int, place: Place
+) -> Iterator[SoundCodes]:
+    """The codes of this process's share of files, one after another."""
+    mark = fingerprint(model)
+    for at in tqdm(share_of(len(files), place), unit="sound", disable=place.rank > 0):
+        wave = read_sound(files[at].path, rate)
+        yield SoundCodes(
+            codes=[encode_wave(model, wave)],
+            num_codes=model.config.num_codes,
+            hop=model.config.hop,
+            rate=rate,
+            names=[files[at].name],
+            speakers=[files[at].speaker],
+            lengths=[len(wave)],
+            model=mark,
+        )
 
 
 def run_decode(options: Namespace, checkpoint: Checkpoint) -> None:

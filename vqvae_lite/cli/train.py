@@ -31,13 +31,18 @@ def run_train(options: Namespace) -> None:
         folder=folder,
         codes_of=options.codes_of,
         classes=options.classes or None,
+        codes=options.codes,
     )
+    if options.codes and options.classes:
+        raise ValueError("--codes have no classes: --classes is for images that are encoded")
     to_write(options.run, folder=True)
     coder = actions = classes = None
     if options.codes_of is not None:
         coder = load_checkpoint(options.codes_of)
         if name == "video" or not isinstance(coder.model, SoundVQVAE):
             check_vqvae(coder)
+        if options.codes and isinstance(coder.model, SoundVQVAE):
+            raise ValueError(f"--codes are of pictures; {coder.path} holds a SoundVQVAE")
         if options.classes:
             classes = classes_of(recipe_of(coder))
         if name == "video":
@@ -54,7 +59,7 @@ def run_train(options: Namespace) -> None:
     )
     resume = to_resume(options.run, options.resume)
     with processes(options.device) as place:
-        train_by(recipe, options.run, place, coder=coder, resume=resume)
+        train_by(recipe, options.run, place, coder=coder, resume=resume, codes_in=options.codes)
         if place.rank == 0:
             print(f"the last checkpoint is {last_checkpoint(options.run)}")
             if recipe.kind == "soundvqvae" and recipe.profile == "quick":

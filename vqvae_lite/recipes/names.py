@@ -12,7 +12,7 @@ RECIPES: dict[str, dict[str, bool]] = {
     "folder": {"kind": False, "folder": True},
     "speech": {},
     "sound": {"folder": True},
-    "prior": {"codes_of": True, "classes": False},
+    "prior": {"codes_of": True, "classes": False, "codes": False},
     "video": {"codes_of": True, "folder": False},
 }
 _OPTIONS = {
@@ -20,6 +20,7 @@ _OPTIONS = {
     "folder": "--folder",
     "codes_of": "--codes-of",
     "classes": "--classes",
+    "codes": "--codes",
 }
 
 
@@ -28,8 +29,8 @@ def check_recipe(name: str, **given: object) -> None:
 
     Args:
         name: of the recipe.
-        given: `kind`, `folder`, `codes_of` and `classes`, as `get_recipe` takes them; None is
-            not given.
+        given: `kind`, `folder`, `codes_of` and `classes`, as `get_recipe` takes them, and `codes`;
+            None is not given.
     """
     if name not in RECIPES:
         near = get_close_matches(name, RECIPES, 1)

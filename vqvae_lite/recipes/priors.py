@@ -1,5 +1,6 @@
 """The codes that a prior learns (sections 3.3 and 4.3), and whose codes those were."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from vqvae_lite.modules import fingerprint
 from vqvae_lite.recipes.classes import WithLabels, codes_and_label, labels_of
 from vqvae_lite.recipes.images import MirroredImages, training_images
 from vqvae_lite.recipes.recipe import PRIORS, Recipe, TrainingData, recipe_of
+from vqvae_lite.recipes.shards import StoredMaps, maps_in
 from vqvae_lite.recipes.sound import load_utterances
 from vqvae_lite.sound.coding import (
     code_windows,
@@ -22,18 +24,24 @@ from vqvae_lite.sound.coding import (
 )
 
 
-def map_data(recipe: Recipe, coder: Checkpoint, place: Place) -> TrainingData:
+def map_data(
+    recipe: Recipe, coder: Checkpoint, place: Place, codes_in: Sequence[str | Path] | None = None
+) -> TrainingData:
     """The codes of the images that a VQ-VAE was trained on, as they are and mirrored if it was.
 
     Args:
         recipe: of the prior.
         coder: the VQ-VAE, with the recipe that it was trained by.
         place: of this process.
+        codes_in: files of codes, or folders of them, that are learned instead: see `maps_in`.
 
     Raises:
         CheckpointError: the VQ-VAE has no recipe.
-        ValueError, FileNotFoundError: as `training_images`.
+        ValueError, FileNotFoundError: as `training_images`, or as `maps_in`.
     """
+    if codes_in:
+        maps = maps_in(codes_in, fingerprint(coder.model))
+        return _of_maps(maps, maps.files[0].shape)
     source = recipe_of(coder)
     images = training_images(source)
     if recipe.data.classes:
@@ -41,13 +49,21 @@ def map_data(recipe: Recipe, coder: Checkpoint, place: Place) -> TrainingData:
     sets = [images, MirroredImages(images)] if source.data.mirrored else [images]
     model = coder.model.to(place.device)
     codes = torch.cat([encode_images(model, each, progress=place.rank == 0) for each in sets])
-    shape = list(codes.shape[-2:])
-    text = f"{len(codes)} maps of {shape[0]}x{shape[1]} codes"
+    data = _of_maps(CodeMaps(codes), codes.shape)
     if recipe.data.classes:
-        text += f" in {len(recipe.data.classes)} classes"
-        labelled = WithLabels(CodeMaps(codes), labels.repeat(len(sets)))
-        return TrainingData(labelled, codes_and_label, text, {"map": shape})
-    return TrainingData(CodeMaps(codes), Tensor.long, text, {"map": shape})
+        return data._replace(
+            dataset=WithLabels(data.dataset, labels.repeat(len(sets))),
+            prepare=codes_and_label,
+            text=f"{data.text} in {len(recipe.data.classes)} classes",
+        )
+    return data
+
+
+def _of_maps(maps: CodeMaps | StoredMaps, shape: Sequence[int]) -> TrainingData:
+    """A data set of maps of codes of a shape that ends in (height, width)."""
+    height, width = shape[-2:]
+    text = f"{len(maps)} maps of {height}x{width} codes"
+    return TrainingData(maps, Tensor.long, text, {"map": [height, width]})
 
 
 def row_data(recipe: Recipe, coder: Checkpoint, place: Place) -> TrainingData:

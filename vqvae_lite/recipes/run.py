@@ -1,5 +1,6 @@
 """A recipe carried out: its data, its model and its training."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from vqvae_lite.checkpoints import Checkpoint
@@ -21,6 +22,7 @@ def train_by(
     *,
     coder: Checkpoint | None = None,
     resume: Checkpoint | None = None,
+    codes_in: Sequence[str | Path] | None = None,
 ) -> None:
     """Trains a model by a recipe, or goes on with it; says first what it does.
 
@@ -31,6 +33,7 @@ def train_by(
         coder: for a prior, the VQ-VAE whose codes it learns, with the recipe that it was trained
             by: its data are encoded once.
         resume: the run's last checkpoint, to go on from.
+        codes_in: for a prior over maps, the files of codes that it learns: see `map_data`.
 
     Raises:
         CheckpointError: the VQ-VAE, or what is to go on, was saved without a recipe.
@@ -47,7 +50,7 @@ def train_by(
         model = new_model(recipe.kind, recipe.model, recipe.training.seed)
         if coder is not None and isinstance(model, VideoPrior):
             model.start_from(coder.model.quantizer.codebook.detach().cpu())
-    data = _training_data(recipe, coder, place, run)
+    data = _training_data(recipe, coder, place, run, codes_in)
     if place.rank == 0:
         training = recipe.training
         others = f" and {place.world - 1} more" if place.world > 1 else ""
@@ -68,10 +71,16 @@ def train_by(
 
 
 def _training_data(
-    recipe: Recipe, coder: Checkpoint | None, place: Place, run: str | Path
+    recipe: Recipe,
+    coder: Checkpoint | None,
+    place: Place,
+    run: str | Path,
+    codes_in: Sequence[str | Path] | None,
 ) -> TrainingData:
     if coder is None:
         return sound_data(recipe) if recipe.kind == "soundvqvae" else image_data(recipe)
     if recipe.kind == "video":
         return clip_data(recipe, coder, place, run)
-    return (row_data if recipe.kind == "wavenet" else map_data)(recipe, coder, place)
+    if recipe.kind == "wavenet":
+        return row_data(recipe, coder, place)
+    return map_data(recipe, coder, place, codes_in)
