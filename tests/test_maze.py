@@ -13,7 +13,7 @@ import torch
 
 from vqvae_lite.checks import SPLITS
 from vqvae_lite.data import places
-from vqvae_lite.images import read_frames
+from vqvae_lite.data.pictures import read_frames
 from vqvae_lite.maze import ACTIONS, load_maze
 
 DATA = Path(__file__).resolve().parents[1] / "data" / "maze"

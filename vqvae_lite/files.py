@@ -156,17 +156,27 @@ def check_amount(amount: int, unit: str, variable: str, limit: int) -> None:
     Args:
         amount: what it holds.
         unit: of that, in words, such as "pixels".
-        variable: of the environment, which sets another limit.
-        limit: what it may hold where the variable is not set.
+        variable: of the environment, that says how much may be read.
+        limit: how much, where it is not set.
+    """
+    most = allowed(variable, limit)
+    if amount > most:
+        raise ValueError(
+            f"it holds {amount:,} {unit}, more than {most:,}: where that is meant, set the "
+            f"environment variable {variable} to as many"
+        )
+
+
+def allowed(variable: str, limit: int) -> int:
+    """What a file may hold: a variable of the environment says it, or else it is `limit`.
+
+    Raises:
+        ValueError: the variable is no whole number.
     """
     text = os.environ.get(variable) or str(limit)
     if not text.isdecimal():
         raise ValueError(f"{variable} must be a whole number, got {text!r}")
-    if amount > int(text):
-        raise ValueError(
-            f"it holds {amount:,} {unit}, more than {int(text):,}: where that is meant, set the "
-            f"environment variable {variable} to as many"
-        )
+    return int(text)
 
 
 @contextmanager
@@ -248,7 +258,8 @@ def remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
-        path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.unlink()
 
 
 def flush(path: Path) -> None:

@@ -5,22 +5,27 @@ float32 in [-1, 1]. A data set here gives uint8 (3, height, width) for one index
 `__getitems__`, uint8 (B, 3, height, width) for a list of B: a DataLoader needs no collating.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch.utils.data import Dataset
 
 from vqvae_lite.checks import check_positive_int, check_split, require
+from vqvae_lite.data.pictures import (
+    IMAGE_SUFFIXES,
+    MAX_PIXELS,
+    Headers,
+    read_headers,
+    read_image,
+)
 from vqvae_lite.data.places import data_root
-from vqvae_lite.files import visible_files
+from vqvae_lite.files import allowed, visible_files
 
-IMAGE_SUFFIXES = (
-    ".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp",
-)  # fmt: skip
 CIFAR10_VALIDATION = 5000  # images: the last of the training set
 CIFAR10_CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
@@ -108,9 +113,10 @@ class TensorImages(Dataset):
 class FolderImages(Dataset):
     """The images in a folder and the folders in it, read as they are asked for.
 
-    Each is turned upright (as its EXIF data say), made RGB, resized until its shorter side fits
-    and cropped to the middle square. Files are in the order of their paths; only those with a
-    suffix of `IMAGE_SUFFIXES` count, and none whose name, or folder, starts with a dot.
+    Each is read as by `read_image`: turned upright, made RGB on white, resized until its shorter
+    side fits and cropped to the middle square. Files are in the order of `visible_files`, numbers
+    in their names as numbers; only those with a suffix of `IMAGE_SUFFIXES` count, and none whose
+    name, or folder, starts with a dot.
 
     Args:
         path: the folder.
@@ -121,12 +127,17 @@ class FolderImages(Dataset):
 
     Raises:
         TypeError: `size` is no int.
-        ValueError: `size` is below 1, or the folder holds no image; on reading, a file is broken.
+        ValueError: `size` is below 1, the folder holds no image, or something with the name of one
+            is no file; on reading, as `read_image`.
         FileNotFoundError: there is no such folder; on reading, a file has gone.
+        PermissionError: a folder, or on reading a file, may not be read.
     """
 
     def __init__(self, path: str | Path, size: int):
         check_positive_int(size=size)
+        most = math.isqrt(allowed(*MAX_PIXELS[1:]))
+        if size > most:
+            raise ValueError(f"size must be at most {most}, got {size}")
         path = Path(path).expanduser()
         if not path.is_dir():
             raise FileNotFoundError(f"path must be a folder of images; there is none at {path}")
@@ -146,6 +157,17 @@ class FolderImages(Dataset):
 
     def __getitems__(self, indices: Sequence[int]) -> torch.Tensor:
         return torch.stack([self[index] for index in indices])
+
+    def check(self, seconds: float = 60.0) -> Headers:
+        """Looks at the header of every file, for at most so many seconds, and decodes none.
+
+        What is wrong is so found before hours of training, not in them.
+
+        Raises:
+            FileNotFoundError, PermissionError, ValueError: naming the first file that cannot be
+                read.
+        """
+        return read_headers(self.files, self.size, seconds)
 
 
 def shrink(images: torch.Tensor, size: int) -> torch.Tensor:
@@ -185,51 +207,6 @@ def gray(images: torch.Tensor) -> torch.Tensor:
         for image in images.permute(0, 2, 3, 1).contiguous().numpy()
     ]
     return torch.from_numpy(np.stack(levels))
-
-
-def read_image(file: str | Path, size: int) -> torch.Tensor:
-    """Read one image file as `FolderImages` does: uint8 (3, size, size).
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is not an image, is cut short, or is too large to be one; names the file.
-    """
-    try:
-        with Image.open(file) as image:
-            # A JPEG decodes several times faster at a fraction of its size.
-            image.draft("RGB", (2 * size, 2 * size))
-            upright = ImageOps.exif_transpose(image)
-            return center_crop(_to_rgb(upright), size)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"there is no image {file}") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{file} cannot be read as an image: {error}") from error
-
-
-def center_crop(image: Image.Image, size: int) -> torch.Tensor:
-    """An RGB image resized until its shorter side fits, and cropped: uint8 (3, size, size)."""
-    square = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
-    return torch.from_numpy(np.array(square)).permute(2, 0, 1).contiguous()
-
-
-def read_frames(file: str | Path) -> np.ndarray:
-    """Read every frame of a film (GIF, WebP, AVIF, PNG): uint8 (frames, height, width, 3), RGB.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it cannot be decoded; names the file.
-    """
-    try:
-        with Image.open(file) as film:
-            frames = []
-            for index in range(getattr(film, "n_frames", 1)):
-                film.seek(index)
-                frames.append(np.asarray(film.convert("RGB")))
-    except FileNotFoundError:
-        raise FileNotFoundError(f"there is no film {file}") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{file} cannot be decoded ({error})") from error
-    return np.stack(frames)
 
 
 def load_cifar10(split: str, root: str | Path | None = None, download: bool = True) -> TensorImages:
@@ -293,9 +270,3 @@ def _kind(images: object) -> str:
     if isinstance(images, torch.Tensor):
         return f"a tensor of {images.dtype}"
     return type(images).__name__
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16"):  # Pillow would clip 16-bit grey at 255
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    return image.convert("RGB")

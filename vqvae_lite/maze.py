@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from vqvae_lite.checks import check_split
+from vqvae_lite.data.pictures import read_frames
 from vqvae_lite.data.places import find_data
-from vqvae_lite.images import read_frames
 
 ACTIONS = ("forward", "left", "right")
 SIZE = 84  # pixels along each side of a frame

@@ -29,7 +29,8 @@ from PIL import __version__ as pillow_version
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))  # the checkout, so that this runs without an install
 
-from vqvae_lite.images import data_root, read_frames  # noqa: E402
+from vqvae_lite.data.pictures import read_frames  # noqa: E402
+from vqvae_lite.images import data_root  # noqa: E402
 from vqvae_lite.maze import ACTIONS  # noqa: E402
 
 FRAMES = 4480  # of the shipped set

@@ -1,11 +1,13 @@
 """Clips from folders, films and mazes; their codes in windows and in a file."""
 
 import re
+import shutil
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from commands import make_clips
 from vqvae_lite.codefile import read_codes, write_codes
@@ -88,13 +90,19 @@ def test_what_is_wrong_with_clips_is_named(tmp_path):
     with pytest.raises(ValueError, match=re.escape(f"there is no {folder / 'b.txt'}")):
         FolderClips(folder, 16)
     for text, message in [
-        ("1 x", "must hold whole numbers: "),
-        ("-1 0", "must hold whole numbers from 0"),
-        ("", "must hold whole numbers from 0"),
+        ("1 x", "invalid literal"),
+        ("-1 0", "it must hold whole numbers from 0 to 999"),
+        ("", "it must hold whole numbers from 0"),
+        ("1 1000000000", "it must hold whole numbers from 0 to 999"),
+        (f"1 {'9' * 5000}", "Exceeds the limit"),
     ]:
         (folder / "b.txt").write_text(text)
-        with pytest.raises(ValueError, match=re.escape(f"{folder / 'b.txt'} {message}")):
+        expected = f"{folder / 'b.txt'} cannot be read as a list of actions: {message}"
+        with pytest.raises(ValueError, match=re.escape(expected)):
             FolderClips(folder, 16)
+    (folder / "b.txt").write_bytes(b"\xff0 1")
+    with pytest.raises(ValueError, match=r"b\.txt cannot be read as a list of actions: 'utf-8'"):
+        FolderClips(folder, 16)
     (folder / "b.txt").write_text("1 0 1")
     with pytest.raises(ValueError, match=r"must hold 2 actions, .* between 3 frames; got 3"):
         read_clip(folder / "b", 16)
@@ -102,10 +110,69 @@ def test_what_is_wrong_with_clips_is_named(tmp_path):
     with pytest.raises(ValueError, match="must hold at least 2 frames, got 1"):
         read_clip(tmp_path / "short" / "a", 16)
     (tmp_path / "cut.gif").write_bytes(b"GIF89a")
-    with pytest.raises(ValueError, match=re.escape(f"{tmp_path / 'cut.gif'} cannot be decoded")):
+    with pytest.raises(ValueError, match=re.escape(f"{tmp_path / 'cut.gif'} cannot be read as a")):
         read_clip(tmp_path / "cut.gif", 16)
-    with pytest.raises(FileNotFoundError, match="there is no film"):
+    with pytest.raises(FileNotFoundError, match=r"there is no file .*none\.gif: expected a film"):
         read_clip(tmp_path / "none.gif", 16)
+
+
+def test_frames_come_in_the_order_of_their_numbers(tmp_path):
+    levels = {number: 20 * number for number in range(1, 13)}
+    (tmp_path / "walk").mkdir()
+    for number, level in levels.items():
+        Image.new("L", (8, 8), level).save(tmp_path / "walk" / f"frame{number}.png")
+    frames = read_clip(tmp_path / "walk", 8).frames
+    assert frames.float().mean((1, 2, 3)).tolist() == list(levels.values())
+    for number in (10, 9):
+        shutil.copytree(tmp_path / "walk", tmp_path / f"walk{number}")
+    clips = FolderClips(tmp_path, 8)
+    assert [clip.name for clip in clips] == ["walk", "walk9", "walk10"]
+
+
+def test_a_folder_keeps_its_whole_name(tmp_path):
+    make_clips(tmp_path, {"walk.left": 3, "walk.right": 3})
+    assert [clip.name for clip in FolderClips(tmp_path, 16)] == ["walk.left", "walk.right"]
+    write_film(tmp_path / "walk.left.webp", torch.zeros(3, 3, 8, 8, dtype=torch.uint8))
+    with pytest.raises(
+        ValueError, match=r"walk\.left and .*walk\.left\.webp are both the clip 'walk"
+    ):
+        FolderClips(tmp_path, 16)
+
+
+def test_a_byte_order_mark_is_no_action(tmp_path):
+    folder = make_clips(tmp_path / "clips", {"a": 3})
+    (folder / "a.txt").write_text("0 1", encoding="utf-8-sig")
+    assert read_clip(folder / "a", 16).actions.tolist() == [0, 1]
+
+
+def test_what_is_transparent_in_a_film_is_white(tmp_path):
+    frames = [Image.new("RGBA", (8, 8), (0, 255, 0, alpha)) for alpha in (0, 255)]
+    for suffix in ("gif", "webp", "png", "avif"):
+        path = tmp_path / f"a.{suffix}"
+        frames[0].save(path, save_all=True, append_images=frames[1:], duration=100)
+        seen = read_clip(path, 8).frames.float().mean((2, 3))
+        assert (seen - torch.tensor([[255.0, 255, 255], [0, 255, 0]])).abs().max() < 3, suffix
+
+
+def test_a_film_that_needs_more_memory_than_its_bytes_tell(tmp_path, monkeypatch):
+    frames = [Image.new("1", (2000, 2000), number % 2) for number in range(4)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    assert (tmp_path / "a.gif").stat().st_size < 20_000
+    monkeypatch.setenv("VQVAE_LITE_MAX_FILM_PIXELS", "15000000")
+    with pytest.raises(
+        ValueError, match=r"a\.gif cannot be read as a film: it holds 16,000,000 pix"
+    ):
+        read_clip(tmp_path / "a.gif", 8)
+    monkeypatch.delenv("VQVAE_LITE_MAX_FILM_PIXELS")
+    assert read_clip(tmp_path / "a.gif", 8).frames.shape == (4, 3, 8, 8)
+
+
+def test_a_film_that_cannot_be_written_leaves_nothing(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"a\.webp cannot be written"):
+        write_film(tmp_path / "file" / "a.webp", torch.zeros(2, 3, 8, 8, dtype=torch.uint8))
+    write_film(tmp_path / "new" / "a.webp", torch.zeros(2, 3, 8, 8, dtype=torch.uint8))
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.webp"]
 
 
 def test_actions_have_names_and_numbers():

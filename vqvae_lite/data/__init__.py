@@ -1,4 +1,4 @@
-"""Where the book's own files lie: data sets, checkpoints and results."""
+"""Files of data: the book's own, wherever they lie, and pictures of any kind."""
 
 from vqvae_lite.data.places import find
 

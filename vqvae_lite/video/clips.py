@@ -1,8 +1,9 @@
 """Clips of film: frames in order, with what was done between them. The mazes' walks, or a folder's.
 
-A clip in a folder is a folder of images, in the order of their names, or an animated GIF, WebP,
-AVIF or PNG. What was done stands beside it in a text file, `walk.txt` for `walk` or `walk.gif`:
-whole numbers from 0, one for each step from a frame to the next, spaces or lines between them.
+A clip in a folder is a folder of images, in the order of their names, numbers in them as numbers;
+or an animated GIF, WebP, AVIF or PNG. What was done stands beside it in a text file, `walk.txt` for
+`walk` or `walk.gif`: whole numbers from 0, one for each step from a frame to the next, spaces or
+lines between them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,17 +15,20 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from vqvae_lite.images import IMAGE_SUFFIXES, center_crop, read_frames, read_image, shrink
+from vqvae_lite.data.pictures import IMAGE_SUFFIXES, read_film, read_image
+from vqvae_lite.files import entries, reading, visible_files, writing
+from vqvae_lite.images import shrink
 from vqvae_lite.maze import ACTIONS, SIZE, Maze, holds_mazes, load_maze
 
 FILM_SUFFIXES = (".apng", ".avif", ".gif", ".png", ".webp")
+MAX_ACTIONS = 1000  # different ones: each has its own row of weights in a model
 
 
 class Clip(NamedTuple):
     """One film.
 
     Attributes:
-        name: of the clip.
+        name: of the clip: that of its folder, or of its file without the suffix.
         frames: uint8 (T, 3, size, size), T at least 2.
         actions: int64 (T - 1,), from 0: what was done between two frames; None where unknown.
     """
@@ -86,8 +90,9 @@ class FolderClips:
 
     Raises:
         FileNotFoundError: there is no such folder.
-        ValueError: it holds no clip, or only some of its clips have actions; on reading, a frame
-            or a list of actions cannot be read, or has another length.
+        ValueError: it holds no clip or two of one name, only some of its clips have actions, or a
+            list of them cannot be read; on reading, as `read_clip`.
+        PermissionError: a folder or a file may not be read.
     """
 
     def __init__(self, path: str | Path, size: int):
@@ -95,12 +100,16 @@ class FolderClips:
         if not path.is_dir():
             raise FileNotFoundError(f"path must be a folder of clips; there is none at {path}")
         self.size = size
-        self.paths = [entry for entry in sorted(path.iterdir()) if _may_be_clip(entry)]
+        self.paths = [Path(entry) for entry in entries(path) if _may_be_clip(Path(entry))]
         if not self.paths:
             raise ValueError(
                 f"path must hold clips, each a folder of images or a file "
                 f"({', '.join(FILM_SUFFIXES)}); none found in {path}"
             )
+        named: dict[str, Path] = {}
+        for clip in self.paths:
+            if (other := named.setdefault(_name_of(clip), clip)) != clip:
+                raise ValueError(f"{other} and {clip} are both the clip {_name_of(clip)!r}")
         listed = {path: _actions_of(path) for path in self.paths}
         missing = [path for path, actions in listed.items() if actions is None]
         if missing and len(missing) < len(self.paths):
@@ -146,15 +155,16 @@ def read_clip(path: str | Path, size: int) -> Clip:
 
     Raises:
         FileNotFoundError: there is nothing.
+        PermissionError: something may not be read.
         ValueError: frames or actions cannot be read, there are fewer than 2 frames, or not one
-            action for each step between them.
+            action for each step between them; names the file.
     """
     path = Path(path).expanduser()
     if path.is_dir():
-        files = [file for file in sorted(path.iterdir()) if _is_image(file)]
+        files = visible_files(path, IMAGE_SUFFIXES, inside=False)
         frames = [read_image(file, size) for file in files]
     else:
-        frames = [center_crop(Image.fromarray(frame), size) for frame in read_frames(path)]
+        frames = read_film(path, size)
     if len(frames) < 2:
         raise ValueError(f"{path} must hold at least 2 frames, got {len(frames)}")
     actions = _actions_of(path)
@@ -163,21 +173,31 @@ def read_clip(path: str | Path, size: int) -> Clip:
             f"{_actions_file(path)} must hold {len(frames) - 1} actions, one for each step between "
             f"{len(frames)} frames; got {len(actions)}"
         )
-    return Clip(path.stem, torch.stack(frames), actions)
+    return Clip(_name_of(path), torch.stack(frames), actions)
 
 
 def write_film(path: str | Path, frames: Tensor, rate: float = 12.0) -> None:
     """Writes frames as an animated WebP without loss, which `read_clip` reads again.
 
     Args:
-        path: ends in .webp.
+        path: ends in .webp. The folders above are made.
         frames: uint8 (T, 3, H, W).
         rate: frames a second.
+
+    Raises:
+        OSError: it cannot be written; nothing is left of it.
     """
     first, *rest = [Image.fromarray(frame) for frame in frames.permute(0, 2, 3, 1).cpu().numpy()]
-    first.save(
-        path, save_all=True, append_images=rest, duration=round(1000 / rate), loop=0, lossless=True
-    )
+    with writing(Path(path)) as partial:
+        first.save(
+            partial,
+            format="WebP",
+            save_all=True,
+            append_images=rest,
+            duration=round(1000 / rate),
+            loop=0,
+            lossless=True,
+        )
 
 
 def action_numbers(text: str, names: Sequence[str]) -> Tensor:
@@ -195,30 +215,26 @@ def action_numbers(text: str, names: Sequence[str]) -> Tensor:
     return torch.tensor([numbers[word] for word in words])
 
 
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-
-
 def _may_be_clip(path: Path) -> bool:
-    if path.name.startswith("."):
-        return False
     if path.is_dir():
-        return any(_is_image(file) for file in path.iterdir())
+        return len(visible_files(path, IMAGE_SUFFIXES, inside=False)) > 0
     return path.suffix.lower() in FILM_SUFFIXES
 
 
+def _name_of(path: Path) -> str:
+    return path.name if path.is_dir() else path.stem
+
+
 def _actions_file(path: Path) -> Path:
-    return path.with_suffix(".txt") if path.is_file() else path.with_name(f"{path.name}.txt")
+    return path.with_name(f"{_name_of(path)}.txt")
 
 
 def _actions_of(path: Path) -> Tensor | None:
     file = _actions_file(path)
-    if not file.is_file():
+    if not file.exists():
         return None
-    try:
-        numbers = [int(word) for word in file.read_text(encoding="utf-8").split()]
-    except ValueError as error:
-        raise ValueError(f"{file} must hold whole numbers: {error}") from None
-    if not numbers or min(numbers) < 0:
-        raise ValueError(f"{file} must hold whole numbers from 0, at least one")
-    return torch.tensor(numbers)
+    with reading(file, "a list of actions"):
+        numbers = [int(word) for word in file.read_text(encoding="utf-8-sig").split()]
+        if not numbers or min(numbers) < 0 or max(numbers) >= MAX_ACTIONS:
+            raise ValueError(f"it must hold whole numbers from 0 to {MAX_ACTIONS - 1}")
+        return torch.tensor(numbers)
