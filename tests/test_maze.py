@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from vqvae_lite.checks import SPLITS
 from vqvae_lite.data import places
@@ -311,9 +312,37 @@ def test_a_truncated_file_is_named(copy, name, keep):
 
 
 def test_a_foreign_sequence_is_named(copy):
-    summary = SUMMARY | {"frames_per_maze": SUMMARY["frames_per_maze"] - 1}
-    (copy / "maze.json").write_text(json.dumps(summary))
+    frames = [Image.new("RGB", (84, 84), colour) for colour in ("red", "blue")]
+    frames[0].save(copy / "maze_007.avif", save_all=True, append_images=frames[1:])
     with pytest.raises(ValueError, match=r"maze_007.avif should hold .* frames of 84x84"):
+        load_maze("test", root=copy)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"frames_per_maze": 10**12},
+        {"frames_per_maze": SUMMARY["frames_per_maze"] - 1},
+        {"frames_per_maze": "139"},
+        {"splits": {"test": [10**6]}},
+        {"splits": {"test": [-1]}},
+        {"splits": {"test": []}},
+        {"splits": {"test": 7}},
+        {"splits": []},
+    ],
+)
+def test_a_summary_of_other_walks_is_named(copy, change):
+    (copy / "maze.json").write_text(json.dumps(SUMMARY | change))
+    with pytest.raises(
+        ValueError, match=r"(maze\.json|walks\.npz) cannot be read as what make_maze"
+    ):
+        load_maze("test", root=copy)
+
+
+@pytest.mark.parametrize("nested", ["[" * 100_000, "null", "\ufeff{}"])
+def test_a_summary_that_is_none(copy, nested):
+    (copy / "maze.json").write_text(nested)
+    with pytest.raises(ValueError, match=r"maze\.json cannot be read as what make_maze\.py wrote"):
         load_maze("test", root=copy)
 
 

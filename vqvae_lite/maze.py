@@ -7,7 +7,6 @@ says what it is and how it was made.
 import json
 from pathlib import Path
 from typing import NamedTuple
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ import torch
 from vqvae_lite.checks import check_split
 from vqvae_lite.data.pictures import read_frames
 from vqvae_lite.data.places import find_data
+from vqvae_lite.files import reading
 
 ACTIONS = ("forward", "left", "right")
 SIZE = 84  # pixels along each side of a frame
@@ -91,14 +91,25 @@ def _decode(path: Path) -> np.ndarray:
 
 def _read_walks(folder: Path, split: str) -> tuple[int, list[int], np.ndarray, np.ndarray]:
     """Frames a maze, the mazes of the split; actions (mazes, frames), poses (mazes, frames, 3)."""
-    path = folder / _SUMMARY
+    path, what = folder / _SUMMARY, "what make_maze.py wrote"
     try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-        length, ids = summary["frames_per_maze"], summary["splits"][split]
+        with reading(path, what):
+            summary = json.loads(path.read_text(encoding="utf-8-sig"))
+            length, ids = summary["frames_per_maze"], summary["splits"][split]
+            if not all(type(number) is int and number >= 0 for number in (length, *ids)):
+                raise ValueError("it must hold whole numbers")
         path = folder / "walks.npz"
-        with np.load(path) as walks:
-            return length, ids, walks["actions"], walks["poses"]
+        with reading(path, what), np.load(path) as walks:
+            actions, poses = walks["actions"], walks["poses"]
+            if not ids or actions.shape != (len(poses), length) or max(ids) >= len(poses):
+                raise ValueError(
+                    f"it holds actions of the shape {actions.shape}; {len(ids)} mazes of {length} "
+                    f"frames expected, up to number {max(ids, default=0)}"
+                )
+            if poses.shape != (*actions.shape, 3):
+                raise ValueError(f"it holds poses of the shape {poses.shape}")
+            return length, ids, actions, poses
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} is missing; {_REMEDY}") from None
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise ValueError(f"{path} is not what make_maze.py wrote ({error}); {_REMEDY}") from error
+    except ValueError as error:
+        raise ValueError(f"{error}; {_REMEDY}") from error

@@ -209,9 +209,7 @@ def test_errors_are_one_line_and_nothing_is_written(place, tmp_path, capsys):
         capsys, "convert", run, broken, out, "--speaker", "ann"
     )
     twins = make_sounds(tmp_path / "twins", {"x.wav": 0.05, "x.flac": 0.05})
-    assert "their names must differ" in fails(
-        capsys, "convert", run, twins, out, "--speaker", "ann"
-    )
+    assert "are both the sound 'x'" in fails(capsys, "convert", run, twins, out, "--speaker", "ann")
     assert not out.exists()
 
 

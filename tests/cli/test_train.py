@@ -289,3 +289,18 @@ def test_sound_is_told_whose_voices_before_it_is_read(place, monkeypatch, tmp_pa
     monkeypatch.setattr("vqvae_lite.recipes.sound.read_folder", lambda *_, **__: 1 / 0)
     assert "ZeroDivisionError" in fails(capsys, *TRAIN["said"](place), "--run", tmp_path / "run")
     assert made == [2]
+
+
+def test_a_set_of_mazes_is_no_folder_of_images(place, tmp_path, capsys):
+    train = ["train", "folder", "--folder", place / "mazes", "--run", tmp_path / "run"]
+    said = f"{place / 'mazes'} is a set of mazes: `vqvae-lite train maze --folder` takes it"
+    assert said in fails(capsys, *train, *settings(*TINY, *SHORT))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_text_that_cannot_be_read_does_not_stop_a_model_of_sound(place, tmp_path):
+    said = make_sounds(tmp_path / "said", SECONDS)
+    (said / "ann" / "a.txt").write_bytes(b"\xe9")
+    (said / "ann" / "a.TextGrid").write_text("no grid")
+    train = ["train", "sound", "--folder", said, "--run", tmp_path / "run"]
+    assert run_cli(*train, *settings(*TINY_SOUND, *SHORT)) == 0

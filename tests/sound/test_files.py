@@ -1,6 +1,7 @@
 """Sound read and written: every format, any rate, the layouts of folders, what is refused."""
 
 import math
+import struct
 
 import numpy as np
 import pytest
@@ -128,8 +129,60 @@ def test_what_is_written_is_read_again_to_half_a_step(tmp_path):
         assert (read_sound(tmp_path / f"a{suffix}") - wave).abs().max() <= 1.001 / 2**15
 
 
+@pytest.mark.parametrize("opposite", [1, 16383])
+def test_floats_on_the_scale_of_integers_are_refused(tmp_path, opposite):
+    wave = torch.stack([sine(amplitude=16383), opposite * sine(amplitude=1.0)], 1)
+    soundfile.write(tmp_path / "a.wav", wave.numpy(), 16000, "FLOAT")
+    with pytest.raises(ValueError, match=r"a\.wav cannot be read as sound: its samples reach 1638"):
+        read_sound(tmp_path / "a.wav")
+
+
+def test_what_is_opposite_in_the_channels_is_silent(tmp_path):
+    wave = torch.stack([sine(), -sine()], 1)
+    soundfile.write(tmp_path / "a.wav", wave.numpy(), 16000, "FLOAT")
+    assert read_sound(tmp_path / "a.wav").abs().max() == 0
+
+
+@pytest.mark.parametrize(
+    ("channels", "own_rate", "rate", "count"),
+    [(8, 192_000, 16_000, "1,600,000"), (1, 16_000, 16_000, "200,000"), (1, 8, 16_000, "400,000,")],
+)
+def test_a_small_file_of_many_samples_is_refused(
+    tmp_path, monkeypatch, channels, own_rate, rate, count
+):
+    wave = np.zeros((200_000, channels), np.int16)
+    soundfile.write(tmp_path / "a.flac", wave, own_rate)
+    assert (tmp_path / "a.flac").stat().st_size < 20_000
+    monkeypatch.setenv("VQVAE_LITE_MAX_SAMPLES", "199999")
+    with pytest.raises(
+        ValueError, match=f"a.flac .*: it holds {count}.* samples, more than 199,999"
+    ):
+        read_sound(tmp_path / "a.flac", rate)
+
+
+def test_a_stream_that_does_not_say_how_long_it_is(tmp_path):
+    put(tmp_path / "a.flac")
+    content = bytearray((tmp_path / "a.flac").read_bytes())
+    content[21] &= 0xF0  # of the first block: what counts the samples
+    content[22:26] = bytes(4)
+    (tmp_path / "a.flac").write_bytes(content)
+    assert soundfile.info(tmp_path / "a.flac").frames == 2**63 - 1
+    with pytest.raises(ValueError, match=r"a\.flac .*: it does not say how many samples it holds"):
+        read_sound(tmp_path / "a.flac")
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("x"), struct.error("x")])
+def test_whatever_the_decoder_raises_names_the_file(tmp_path, monkeypatch, error):
+    def read(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr(soundfile.SoundFile, "read", read)
+    with pytest.raises(ValueError, match=r"a\.wav cannot be read as sound: "):
+        read_sound(put(tmp_path / "a.wav"))
+
+
 def test_what_lies_outside_is_clipped(tmp_path):
-    loud = sine(440, amplitude=3.0)
+    loud = sine(440, amplitude=1.9)
     write_sound(tmp_path / "a.wav", loud)
     torch.testing.assert_close(read_sound(tmp_path / "a.wav"), loud.clamp(-1, 1), atol=1e-4, rtol=0)
     soundfile.write(tmp_path / "b.wav", loud.numpy(), 48000, "FLOAT")
@@ -152,7 +205,7 @@ def test_compression_makes_a_file_smaller(tmp_path):
 
 
 def test_no_such_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match="there is no sound file .*absent.wav"):
+    with pytest.raises(FileNotFoundError, match=r"there is no file .*absent\.wav: expected sound"):
         read_sound(tmp_path / "absent.wav")
 
 
@@ -167,13 +220,13 @@ def test_a_broken_file_is_named(tmp_path, content, suffix):
 @pytest.mark.parametrize(("samples", "rate"), [(0, 16000), (0, 44100), (1, 48000)])
 def test_a_file_without_samples_is_named(tmp_path, samples, rate):
     soundfile.write(tmp_path / "silent.wav", np.zeros(samples), rate)
-    with pytest.raises(ValueError, match=r"silent.wav holds no sound"):
+    with pytest.raises(ValueError, match=r"silent\.wav cannot be read as sound: it holds no sound"):
         read_sound(tmp_path / "silent.wav")
 
 
 def test_a_file_with_nan_is_named(tmp_path):
     soundfile.write(tmp_path / "nan.wav", np.array([0.0, np.nan]), 16000, "FLOAT")
-    with pytest.raises(ValueError, match=r"nan.wav holds NaN"):
+    with pytest.raises(ValueError, match=r"nan\.wav cannot be read as sound: it holds NaN"):
         read_sound(tmp_path / "nan.wav")
 
 
@@ -202,6 +255,8 @@ def test_waves_that_are_none(tmp_path, wave, error):
     ("name", "options", "message"),
     [("a.aac", {}, "path must end in .wav, .flac, .ogg, .opus"),
      ("a", {}, "path must end in"),
+     ("a.flac", {"rate": 10**9}, "rate of .flac must be at most 655350"),
+     ("a.ogg", {"rate": 200_001}, "rate of .ogg must be at most 200000; got 200001"),
      ("a.opus", {"rate": 44100}, "rate of an .opus file must be one of"),
      ("a.opus", {"compression": 1.5}, "compression must be in"),
      ("a.opus", {"compression": -0.1}, "compression must be in")],
@@ -210,6 +265,45 @@ def test_writing_refuses(tmp_path, name, options, message):
     with pytest.raises(ValueError, match=message):
         write_sound(tmp_path / name, sine(), **options)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_written_leaves_nothing(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"a\.wav cannot be written"):
+        write_sound(tmp_path / "file" / "a.wav", sine())
+    write_sound(tmp_path / "new" / "a.wav", sine())
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.wav", "file", "new"]
+
+
+def test_texts_that_training_does_not_need_stop_nothing(tmp_path):
+    put(tmp_path / "eve" / "one.wav")
+    (tmp_path / "eve" / "one.txt").write_bytes("é".encode("latin-1"))
+    assert find_speakers(tmp_path) == ("eve",)
+    assert told(read_folder(tmp_path, annotated=False)) == [("eve", "one", "")]
+    with pytest.raises(ValueError, match=r"one\.txt cannot be read as a text: 'utf-8'"):
+        read_folder(tmp_path)
+    (tmp_path / "eve" / "one.txt").unlink()
+    (tmp_path / "eve" / "one.TextGrid").write_text("no grid")
+    (said,) = read_folder(tmp_path, annotated=False)
+    assert said.phones == ()
+    chapter = tmp_path / "84" / "1"
+    put(chapter / "84-1-0000.flac")
+    (chapter / "84-1.trans.txt").write_bytes(b"84-1-0000 \xe9\n")
+    assert find_speakers(tmp_path) == ("84",)
+    with pytest.raises(ValueError, match=r"84-1\.trans\.txt cannot be read as a text"):
+        read_folder(tmp_path)
+
+
+def test_a_byte_order_mark_is_no_letter(tmp_path):
+    put(tmp_path / "eve" / "one.wav")
+    (tmp_path / "eve" / "one.txt").write_text("Hello.", encoding="utf-8-sig")
+    (tmp_path / "eve" / "one.TextGrid").write_text(TEXTGRID, encoding="utf-8-sig")
+    (said,) = read_folder(tmp_path)
+    assert (said.text, said.phones) == ("Hello.", LABELS)
+    put(tmp_path / "84" / "1" / "84-1-0000.flac")
+    transcript = tmp_path / "84" / "1" / "84-1.trans.txt"
+    transcript.write_text("84-1-0000 WORDS", encoding="utf-8-sig")
+    assert told(read_folder(tmp_path)) == [("84", "84-1-0000", "WORDS")]
 
 
 def test_a_folder_for_each_speaker(tmp_path):
@@ -317,7 +411,9 @@ def test_labels_from_textgrids(tmp_path, encoding):
 def test_a_textgrid_without_the_tier(tmp_path, tier):
     put(tmp_path / "eve" / "one.wav")
     (tmp_path / "eve" / "one.TextGrid").write_text(TEXTGRID)
-    with pytest.raises(ValueError, match=rf"one.TextGrid must have .*'{tier}'.* words, phones, no"):
+    with pytest.raises(
+        ValueError, match=rf"one\.TextGrid cannot .*: it must have .*'{tier}'.* words, phones, no"
+    ):
         read_folder(tmp_path, tier=tier)
 
 
@@ -330,8 +426,8 @@ def test_a_broken_textgrid_is_named(tmp_path, content):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("utterance,speaker,start,end\n", "labels.csv must have the columns .* lacks phone"),
-     ("", "labels.csv must have the columns"),
+    [("utterance,speaker,start,end\n", r"labels\.csv cannot .*: it must have .* lacks phone"),
+     ("", r"labels\.csv cannot be read as a table of labels: it must have"),
      ("utterance,speaker,start,end,phone\nten,eve,0,1,a\n", "line 2: .*'ten' of speaker 'eve'"),
      ("utterance,speaker,start,end,phone\none,eva,0,1,a\n", "line 2: .*'one' of speaker 'eva'"),
      ("utterance,speaker,start,end,phone\none,eve,0,x,a\n", "line 2: start and end must be"),
@@ -349,7 +445,9 @@ def test_a_table_that_is_none(tmp_path, content, message):
 
 def test_no_such_table(tmp_path):
     put(tmp_path / "eve" / "one.wav")
-    with pytest.raises(FileNotFoundError, match="there is no table of labels .*absent.csv"):
+    with pytest.raises(
+        FileNotFoundError, match=r"there is no file .*absent\.csv: expected a table"
+    ):
         read_folder(tmp_path, labels=tmp_path / "absent.csv")
     with pytest.raises(FileNotFoundError, match=r"absent.csv"):
         read_labels(tmp_path / "absent.csv", [])

@@ -64,7 +64,7 @@ def test_clips_of_a_folder_come_in_order(tmp_path):
     assert clips.actions == ("0", "1", "2")
     assert isinstance(open_clips(folder, "train", 16), FolderClips)
     (folder / "maze.json").write_text("{}")
-    with pytest.raises(ValueError, match=r"is not what make_maze\.py wrote"):
+    with pytest.raises(ValueError, match=r"cannot be read as what make_maze\.py wrote"):
         list(open_clips(folder, "train", 16))
 
 

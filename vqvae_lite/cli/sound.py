@@ -53,7 +53,7 @@ def run_evaluate(options: Namespace, checkpoint: Checkpoint) -> None:
     data = recipe.data
     if options.folder is not None:
         check_no_split(options)
-        utterances = read_folder(options.folder, data.rate)
+        utterances = read_folder(options.folder, data.rate, annotated=False)
     elif data.folder is not None:
         raise ValueError(
             f"{checkpoint.path} was trained on a folder of sound, which has no held-out part: "
@@ -208,7 +208,7 @@ def run_sample(options: Namespace, checkpoint: Checkpoint) -> None:
 
 
 def find_sounds(path: str | Path, speakers: Sequence[str]) -> list[SoundFile]:
-    """The sound files in a folder and the folders in it, or one file, in the order of their paths.
+    """The sound files in a folder and the folders in it, or one file; see `visible_files`.
 
     Args:
         path: a folder, in any layout, or a file.
@@ -216,20 +216,23 @@ def find_sounds(path: str | Path, speakers: Sequence[str]) -> list[SoundFile]:
 
     Raises:
         FileNotFoundError: there is nothing.
-        ValueError: the folder holds no sound.
+        ValueError: the folder holds no sound, or two files of one name but for the suffix.
     """
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"there is no file or folder of sound at {path}")
     root = path if path.is_dir() else path.parent
-    found = []
+    found: dict[str, SoundFile] = {}
     for file in visible_files(path, SOUND_SUFFIXES) if path.is_dir() else [path]:
         folders = [root.resolve().name, *file.relative_to(root).parts[:-1]]
         speaker = next((name for name in reversed(folders) if name in speakers), "")
-        found.append(SoundFile(file.relative_to(root).with_suffix("").as_posix(), speaker, file))
+        name = file.relative_to(root).with_suffix("").as_posix()
+        if name in found:
+            raise ValueError(f"{found[name].path} and {file} are both the sound {name!r}")
+        found[name] = SoundFile(name, speaker, file)
     if not found:
         raise ValueError(f"no sound ({', '.join(SOUND_SUFFIXES)}) found in {path}")
-    return found
+    return list(found.values())
 
 
 def _index(speakers: Sequence[str], name: str) -> int:

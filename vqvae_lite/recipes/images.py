@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 
 from vqvae_lite.checks import size_of
 from vqvae_lite.images import FolderImages, TensorImages, load_cifar10, shrink
-from vqvae_lite.maze import SIZE, load_maze
+from vqvae_lite.maze import SIZE, holds_mazes, load_maze
 from vqvae_lite.recipes.recipe import Recipe, TrainingData
 from vqvae_lite.training import prepare_images
 
@@ -44,11 +44,15 @@ def load_images(recipe: Recipe, split: str) -> FolderImages | TensorImages:
         split: "train", "validation", "test" or "all".
 
     Raises:
-        ValueError: the data have no such split, or another size.
+        ValueError: the data have no such split, or another size; or a folder is a set of mazes.
         FileNotFoundError: they are not there; the message says what to do.
     """
     size = recipe.data.size
     if recipe.name == "folder":
+        if holds_mazes(recipe.data.folder):
+            raise ValueError(
+                f"{recipe.data.folder} is a set of mazes: `vqvae-lite train maze --folder` takes it"
+            )
         return FolderImages(recipe.data.folder, size)
     if recipe.name == "maze":
         return maze_images(split, size, recipe.data.folder)

@@ -44,7 +44,7 @@ def load_utterances(recipe: Recipe, split: str = "train") -> list[Utterance]:
     """
     data = recipe.data
     if data.folder is not None:
-        return read_folder(data.folder, data.rate, speakers=data.speakers or None)
+        return read_folder(data.folder, data.rate, speakers=data.speakers or None, annotated=False)
     return [
         utterance._replace(wave=resample(utterance.wave, RATE, data.rate))
         for utterance in load_speech(split, data.speakers)

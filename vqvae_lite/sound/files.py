@@ -5,7 +5,8 @@ the layouts of VCTK and LibriSpeech are read as they are.
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,12 +14,16 @@ import numpy as np
 import torch
 
 from vqvae_lite.checks import check_positive_int, require
-from vqvae_lite.files import visible_files, writing
+from vqvae_lite.files import check_amount, reading, visible_files, writing
 from vqvae_lite.sound.labels import Phone, read_labels, read_textgrid
 from vqvae_lite.sound.mulaw import check_wave
 
 RATE = 16000  # samples a second, of all sound inside the package
 SOUND_SUFFIXES = (".flac", ".mp3", ".ogg", ".opus", ".wav")
+# What a file may hold where the environment does not say otherwise, in all channels and at either
+# rate: 46 minutes of stereo at 48,000 a second, 4.6 hours of mono at 16,000.
+MAX_SAMPLES = ("samples", "VQVAE_LITE_MAX_SAMPLES", 2**28)
+LOUDEST = 2.0  # what overshoots 1 by less, as a loud master or a lossy coder does, is clipped
 
 _FORMATS = {
     ".wav": ("WAV", "PCM_16"),
@@ -30,6 +35,7 @@ _OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
 # Samples a second: what FLAC knows; beyond what libvorbis does libsndfile crashes.
 _HIGHEST_RATES = {".wav": 1_000_000, ".flac": 655_350, ".ogg": 192_000, ".opus": 48_000}
 _BLOCK = 16000  # samples in one write: libsndfile crashes on a long Vorbis file in one piece
+_UNKNOWN = 2**63 - 1  # what libsndfile says of a stream that does not say how long it is
 
 
 class Utterance(NamedTuple):
@@ -53,29 +59,47 @@ class Utterance(NamedTuple):
 def read_sound(path: str | Path, rate: int = RATE) -> torch.Tensor:
     """Read one file as mono sound: float32 (T,) in [-1, 1].
 
-    Channels are averaged, another rate is resampled to `rate` (samples a second).
+    Channels are averaged, so that what is opposite in them, such as stereo with one side the wrong
+    way round, is silent; another rate is resampled to `rate` (samples a second). Samples of up to
+    `LOUDEST` are clipped to 1.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no sound, is broken or empty, or holds NaN or Inf; names the file. Or
-            `rate` is below 1.
+        PermissionError: it may not be read.
+        ValueError: it is no sound, is broken or empty, holds NaN or Inf, a sample above `LOUDEST`
+            (floats on the scale of integers) or more samples than are read unasked; names the
+            file. Or `rate` is below 1.
         TypeError: `rate` is no int.
     """
     check_positive_int(rate=rate)
     path = Path(path).expanduser()
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no sound file {path}")
+    with reading(path, "sound"):
+        wave, own_rate = _read_mono(path, rate)
+        count = len(wave)
+        wave = resample(wave, own_rate, rate)
+        if not len(wave):
+            raise ValueError(f"it holds no sound: {count} samples at {own_rate} a second")
+        return wave.clamp_(-1, 1)
+
+
+def _read_mono(path: Path, rate: int) -> tuple[torch.Tensor, int]:
+    """The mean of the channels, and the file's own rate."""
+    path.open("rb").close()  # which says what lacks; libsndfile says "System error"
     soundfile = require("soundfile", "sound")
-    try:
-        samples, own_rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise ValueError(f"{path} cannot be read as sound: {error}") from error
-    if not np.isfinite(samples).all():
-        raise ValueError(f"{path} holds NaN or Inf among its samples")
-    wave = resample(torch.from_numpy(samples.mean(axis=1)), own_rate, rate)
-    if not len(wave):
-        raise ValueError(f"{path} holds no sound: {len(samples)} samples at {own_rate} a second")
-    return wave.clamp_(-1, 1)
+    with soundfile.SoundFile(path) as file:
+        own_rate, frames = file.samplerate, file.frames
+        if frames == _UNKNOWN:
+            raise ValueError("it does not say how many samples it holds")
+        check_amount(max(frames * file.channels, frames * rate // own_rate), *MAX_SAMPLES)
+        samples = file.read(dtype="float32", always_2d=True)
+    peak = max(samples.max(initial=0), -samples.min(initial=0))
+    if not np.isfinite(peak):
+        raise ValueError("it holds NaN or Inf among its samples")
+    if peak > LOUDEST:
+        raise ValueError(
+            f"its samples reach {peak:.6g}, where full scale is 1: floats must lie in [-1, 1]"
+        )
+    return torch.from_numpy(samples.mean(axis=1)), own_rate
 
 
 def resample(wave: torch.Tensor, old: int, new: int) -> torch.Tensor:
@@ -119,8 +143,8 @@ def write_sound(
     ) as file:
         for start in range(0, len(samples), _BLOCK):
             file.write(samples[start : start + _BLOCK])
-    with writing(path) as partial:
-        partial.write_bytes(memory.getvalue())
+    with writing(path) as unfinished:
+        unfinished.write_bytes(memory.getvalue())
 
 
 def check_target(path: str | Path, rate: int) -> None:
@@ -143,6 +167,7 @@ def read_folder(
     labels: str | Path | None = None,
     speakers: Sequence[str] | None = None,
     tier: str = "phones",
+    annotated: bool = True,
 ) -> list[Utterance]:
     """Read a folder of sound, a folder for each speaker in it, with texts and phones if there.
 
@@ -163,6 +188,7 @@ def read_folder(
             By default a Praat TextGrid beside a sound, of the same stem, gives its phones.
         speakers: read these alone; by default all.
         tier: the tier of the TextGrids that holds the phones. Its empty intervals are left out.
+        annotated: whether to read texts and TextGrids at all; training and measuring need none.
 
     Returns:
         The utterances in the order of speaker and name.
@@ -173,7 +199,7 @@ def read_folder(
             are one utterance; a speaker is unknown; the table lacks a column, names an unknown
             utterance or a time that is none; a TextGrid lacks the tier. Names the file.
     """
-    files: dict[tuple[str, str], tuple[Path, str]] = {}
+    files: dict[tuple[str, str], tuple[Path, Text]] = {}
     for speaker, name, file, text in _find(path):
         if (speaker, name) in files:
             raise ValueError(f"{files[speaker, name][0]} and {file} are the same utterance")
@@ -181,13 +207,15 @@ def read_folder(
     table = None if labels is None else read_labels(labels, files)
     wanted = _pick_speakers(speakers, {speaker for speaker, _ in files})
     utterances = []
-    for (speaker, name), (file, text) in sorted(files.items()):
+    for (speaker, name), (file, text) in sorted(files.items(), key=lambda item: item[0]):
         if speaker in wanted:
+            phones = ()
             if table is not None:
                 phones = table.get((speaker, name), ())
-            else:
+            elif annotated:
                 phones = read_textgrid(file.with_suffix(".TextGrid"), tier)
-            utterances.append(Utterance(name, speaker, read_sound(file, rate), text, phones))
+            words = text() if annotated else ""
+            utterances.append(Utterance(name, speaker, read_sound(file, rate), words, phones))
     return utterances
 
 
@@ -201,7 +229,8 @@ def find_speakers(path: str | Path) -> tuple[str, ...]:
     return tuple(sorted({speaker for speaker, *_ in _find(path)}))
 
 
-Found = tuple[str, str, Path, str]  # speaker, name, file, text
+Text = Callable[[], str]  # which reads it
+Found = tuple[str, str, Path, Text]  # speaker, name, file, text
 
 
 def _find(path: str | Path) -> list[Found]:
@@ -220,21 +249,23 @@ def _find(path: str | Path) -> list[Found]:
 def _find_vctk(path: Path) -> list[Found]:
     found = []
     for folder, ending in (("wav48_silence_trimmed", "_mic1.flac"), ("wav48", ".wav")):
-        for file in sorted((path / folder).glob(f"*/*{ending}")):
-            speaker, name = file.parent.name, file.name.removesuffix(ending)
-            found.append((speaker, name, file, _read_text(path / "txt" / speaker / f"{name}.txt")))
+        if not (path / folder).is_dir():
+            continue
+        for file in visible_files(path / folder, (ending,)):
+            if file.parent.parent == path / folder:
+                speaker, name = file.parent.name, file.name[: -len(ending)]
+                text = partial(_read_text, path / "txt" / speaker / f"{name}.txt")
+                found.append((speaker, name, file, text))
     return found
 
 
 def _find_librispeech(path: Path) -> list[Found]:
     found = []
-    for transcript in sorted(path.glob("**/*.trans.txt")):
-        texts = dict(
-            line.split(" ", 1) for line in _read_text(transcript).splitlines() if " " in line
-        )
-        for file in sorted(transcript.parent.glob("*.flac")):
+    for transcript in visible_files(path, (".trans.txt",)):
+        texts = cache(partial(_read_transcript, transcript))
+        for file in visible_files(transcript.parent, (".flac",), inside=False):
             speaker = transcript.parent.parent.name
-            found.append((speaker, file.stem, file, texts.get(file.stem, "")))
+            found.append((speaker, file.stem, file, partial(_text_out_of, texts, file.stem)))
     return found
 
 
@@ -245,12 +276,23 @@ def _find_any(path: Path) -> list[Found]:
         if len(parts) == 1:
             raise ValueError(f"{file} must be in the folder of its speaker, not beside the others'")
         name = "/".join(parts[1:]).removesuffix(file.suffix)
-        found.append((parts[0], name, file, _read_text(file.with_suffix(".txt"))))
+        found.append((parts[0], name, file, partial(_read_text, file.with_suffix(".txt"))))
     return found
 
 
 def _read_text(path: Path) -> str:
-    return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+    if not path.exists():
+        return ""
+    with reading(path, "a text"):
+        return path.read_text(encoding="utf-8-sig").strip()
+
+
+def _read_transcript(path: Path) -> dict[str, str]:
+    return dict(line.split(" ", 1) for line in _read_text(path).splitlines() if " " in line)
+
+
+def _text_out_of(texts: Callable[[], dict[str, str]], name: str) -> str:
+    return texts().get(name, "")
 
 
 def _pick_speakers(speakers: Sequence[str] | None, known: set[str]) -> set[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vqvae_lite.checks import require
+from vqvae_lite.files import reading
 
 LABEL_COLUMNS = ("utterance", "speaker", "start", "end", "phone")
 
@@ -33,17 +34,18 @@ def read_labels(
             no numbers with 0 <= start < end; names the line.
     """
     path, known = Path(path).expanduser(), set(known)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no table of labels {path}")
     phones: dict[tuple[str, str], list[Phone]] = {}
-    with path.open(newline="", encoding="utf-8-sig") as file:
+    with (
+        reading(path, "a table of labels"),
+        path.open(newline="", encoding="utf-8-sig") as file,
+    ):
         reader = csv.DictReader(file)
         if missing := [name for name in LABEL_COLUMNS if name not in (reader.fieldnames or ())]:
-            raise ValueError(f"{path} must have the columns {', '.join(LABEL_COLUMNS)}; it lacks "
+            raise ValueError(f"it must have the columns {', '.join(LABEL_COLUMNS)} and lacks "
                              f"{', '.join(missing)}")  # fmt: skip
         for row in reader:
             key = row["speaker"], row["utterance"]
-            where = f"{path}, line {reader.line_num}"
+            where = f"line {reader.line_num}"
             if key not in known:
                 raise ValueError(f"{where}: there is no utterance {key[1]!r} of speaker {key[0]!r}")
             try:
@@ -64,17 +66,16 @@ def read_textgrid(path: str | Path, tier: str = "phones") -> tuple[Phone, ...]:
     Raises:
         ValueError: the file is broken, or has no such tier of intervals; names the file.
     """
-    if not Path(path).is_file():
+    path = Path(path)
+    if not path.exists():
         return ()
     textgrid = require("praatio.textgrid", "sound")
-    try:
+    with reading(path, "a TextGrid"):
         grid = textgrid.openTextgrid(str(path), includeEmptyIntervals=False)
-    except Exception as error:  # praatio meets a broken file with errors of many kinds
-        raise ValueError(f"{path} cannot be read as a TextGrid: {error!r}") from error
-    found = grid.getTier(tier) if tier in grid.tierNames else None
-    if found is None or not isinstance(found, textgrid.IntervalTier):
-        raise ValueError(
-            f"{path} must have a tier of intervals {tier!r}; its tiers are "
-            f"{', '.join(grid.tierNames) or 'none'}"
-        )
-    return tuple(Phone(entry.start, entry.end, entry.label) for entry in found.entries)
+        found = grid.getTier(tier) if tier in grid.tierNames else None
+        if found is None or not isinstance(found, textgrid.IntervalTier):
+            raise ValueError(
+                f"it must have a tier of intervals {tier!r}; its tiers are "
+                f"{', '.join(grid.tierNames) or 'none'}"
+            )
+        return tuple(Phone(entry.start, entry.end, entry.label) for entry in found.entries)
