@@ -291,6 +291,40 @@ def test_sound_is_told_whose_voices_before_it_is_read(place, monkeypatch, tmp_pa
     assert made == [2]
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_broken_image_is_named_before_the_first_step_or_in_it(place, tmp_path, capfd, workers):
+    shutil.copytree(place / "pictures", tmp_path / "pictures")
+    broken = tmp_path / "pictures" / "2.png"
+    broken.write_text("<html>404</html>")
+    train = ["train", "folder", "--folder", tmp_path / "pictures", "--run", tmp_path / "run"]
+    train += settings(*TINY, *SHORT, f"workers={workers}")
+    said = f"vqvae-lite: {broken} cannot be read as an image: its content is none of AVIF, BMP, GIF"
+    for options, step in ([], False), (["--no-check"], True):
+        assert run_cli(*train, *options) == 1
+        out, error = capfd.readouterr()
+        lines = [line for line in error.split("\n") if line and not line.startswith("\r")]
+        assert (len(lines), "4 steps of 2" in out) == (1, step)
+        assert lines[0].startswith(said)
+
+
+def test_what_enlarges_an_image_is_said(place, tmp_path, capsys):
+    train = ["train", "folder", "--folder", place / "pictures", "--run", tmp_path / "run"]
+    assert run_cli(*train, *settings(*TINY, *SHORT, "size=32")) == 0
+    assert "4 images, 4 of them enlarged to 32 pixels; 4 steps" in capsys.readouterr().out
+
+
+def test_a_film_is_no_image(place, tmp_path, capsys):
+    shutil.copytree(place / "pictures", tmp_path / "pictures")
+    frames = [Image.new("L", (8, 8), level) for level in range(40)]
+    frames[0].save(tmp_path / "pictures" / "a.gif", save_all=True, append_images=frames[1:])
+    train = ["train", "folder", "--folder", tmp_path / "pictures", "--run", tmp_path / "run"]
+    assert "a.gif cannot be read as an image: it holds 40 pictures, not one" in fails(
+        capsys, *train, *settings(*TINY, *SHORT)
+    )
+    encode = ["encode", place / "of-pictures", tmp_path / "pictures", tmp_path / "x.codes"]
+    assert "it holds 40 pictures, not one" in fails(capsys, *encode)
+
+
 def test_a_set_of_mazes_is_no_folder_of_images(place, tmp_path, capsys):
     train = ["train", "folder", "--folder", place / "mazes", "--run", tmp_path / "run"]
     said = f"{place / 'mazes'} is a set of mazes: `vqvae-lite train maze --folder` takes it"

@@ -152,6 +152,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--resume", action="store_true", help="go on from the run's last checkpoint"
     )
+    command.add_argument(
+        "--check",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="look at every image's header in your folder first, for at most a minute; default",
+    )
 
     command = commands.add_parser(
         "evaluate", parents=[trained, data], help="measure a model on held-out images or speech"

@@ -59,7 +59,15 @@ def run_train(options: Namespace) -> None:
     )
     resume = to_resume(options.run, options.resume)
     with processes(options.device) as place:
-        train_by(recipe, options.run, place, coder=coder, resume=resume, codes_in=options.codes)
+        train_by(
+            recipe,
+            options.run,
+            place,
+            coder=coder,
+            resume=resume,
+            codes_in=options.codes,
+            check=options.check,
+        )
         if place.rank == 0:
             print(f"the last checkpoint is {last_checkpoint(options.run)}")
             if recipe.kind == "soundvqvae" and recipe.profile == "quick":

@@ -16,14 +16,25 @@ from vqvae_lite.training import prepare_images
 _CIFAR10_SIZE = 32  # pixels along each side
 
 
-def image_data(recipe: Recipe) -> TrainingData:
+def image_data(recipe: Recipe, check: bool = False) -> TrainingData:
     """The images that a recipe trains on.
 
+    Args:
+        recipe: which images.
+        check: whether to look at the headers of a folder's files first: see `FolderImages.check`.
+
     Raises:
-        ValueError, FileNotFoundError: as `load_images`.
+        ValueError, FileNotFoundError: as `load_images` and `FolderImages.check`.
     """
     images = training_images(recipe)
-    return TrainingData(images, preparation(recipe), f"{len(images)} images", {})
+    text = f"{len(images)} images"
+    if check and isinstance(images, FolderImages):
+        headers = images.check()
+        if headers.read < len(images):
+            text += f" (the headers of {headers.read} were read in the time for it)"
+        if headers.smaller:
+            text += f", {headers.smaller} of them enlarged to {images.size} pixels"
+    return TrainingData(images, preparation(recipe), text, {})
 
 
 def preparation(recipe: Recipe) -> Callable[[Tensor], Tensor]:

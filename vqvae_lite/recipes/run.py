@@ -23,6 +23,7 @@ def train_by(
     coder: Checkpoint | None = None,
     resume: Checkpoint | None = None,
     codes_in: Sequence[str | Path] | None = None,
+    check: bool = True,
 ) -> None:
     """Trains a model by a recipe, or goes on with it; says first what it does.
 
@@ -34,6 +35,7 @@ def train_by(
             by: its data are encoded once.
         resume: the run's last checkpoint, to go on from.
         codes_in: for a prior over maps, the files of codes that it learns: see `map_data`.
+        check: whether to look at the headers of a folder of images first, for up to a minute.
 
     Raises:
         CheckpointError: the VQ-VAE, or what is to go on, was saved without a recipe.
@@ -50,7 +52,7 @@ def train_by(
         model = new_model(recipe.kind, recipe.model, recipe.training.seed)
         if coder is not None and isinstance(model, VideoPrior):
             model.start_from(coder.model.quantizer.codebook.detach().cpu())
-    data = _training_data(recipe, coder, place, run, codes_in)
+    data = _training_data(recipe, coder, place, run, codes_in, check and place.rank == 0)
     if place.rank == 0:
         training = recipe.training
         others = f" and {place.world - 1} more" if place.world > 1 else ""
@@ -76,9 +78,10 @@ def _training_data(
     place: Place,
     run: str | Path,
     codes_in: Sequence[str | Path] | None,
+    check: bool,
 ) -> TrainingData:
     if coder is None:
-        return sound_data(recipe) if recipe.kind == "soundvqvae" else image_data(recipe)
+        return sound_data(recipe) if recipe.kind == "soundvqvae" else image_data(recipe, check)
     if recipe.kind == "video":
         return clip_data(recipe, coder, place, run)
     if recipe.kind == "wavenet":
