@@ -99,7 +99,7 @@ def _read_walks(folder: Path, split: str) -> tuple[int, list[int], np.ndarray, n
             if not all(type(number) is int and number >= 0 for number in (length, *ids)):
                 raise ValueError("it must hold whole numbers")
         path = folder / "walks.npz"
-        with reading(path, what), np.load(path) as walks:
+        with reading(path, what), path.open("rb") as file, np.load(file) as walks:
             actions, poses = walks["actions"], walks["poses"]
             if not ids or actions.shape != (len(poses), length) or max(ids) >= len(poses):
                 raise ValueError(
