@@ -188,6 +188,12 @@ GROUPS = {
             "training",
         ),
         Row(
+            "reading JPEG images of 256 x 256 at 128 x 128, one process; and listing 100,000 files",
+            told.reading,
+            (3,),
+            "reading",
+        ),
+        Row(
             "the recipes' profile `paper` on one GPU, in bfloat16: memory, and the hours of all "
             "steps, estimated from a few",
             told.full_size,

@@ -194,6 +194,18 @@ def video_cost(d: dict) -> str:
     )
 
 
+def reading(d: dict) -> str:
+    images, kept = d["reading"], d["listing"]["bytes_a_file"]
+    unasked, alike = (
+        images[f"times_faster_than_imagefolder{filter_}"] for filter_ in ("", "_lanczos")
+    )
+    return (
+        f"{unasked:.1f} times as many images a second as torchvision's ImageFolder, {alike:.1f} "
+        f"where it has our filter; {kept['ours']} bytes a file listed, where paths take "
+        f"{kept['sorted_paths']}"
+    )
+
+
 def training(d: dict) -> str:
     return (
         f"{d['bfloat16_channels_last_ms']:.0f} ms a step instead of {d['float32_ms']:.0f}, "
