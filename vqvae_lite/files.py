@@ -254,7 +254,7 @@ def to_write(path: str | Path, folder: bool = False) -> Path:
 
 
 def remove(path: Path) -> None:
-    """Takes a file or a folder away, if it is there."""
+    """Takes a file or a folder away, if it is there and can be."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -2,6 +2,8 @@
 
 import json
 import math
+import shutil
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -9,6 +11,7 @@ import torch
 from commands import fails, make_clips, run_cli, settings
 from vqvae_lite.checkpoints import save_checkpoint
 from vqvae_lite.codefile import read_codes
+from vqvae_lite.distributed import Place
 from vqvae_lite.images import to_float, to_uint8
 from vqvae_lite.metrics import psnr
 from vqvae_lite.model import ModelConfig
@@ -191,6 +194,16 @@ def test_films_follow_the_actions_and_come_again(place, tmp_path, capsys):
     assert torch.equal(one, wanted)
 
 
+def test_films_go_on_from_the_models_own_clips_where_none_is_named(place, tmp_path):
+    sample = ["sample", place / "vqvae", place / "video-done", "--count", 1, "--actions", "1"]
+    sample = [*sample[:3], tmp_path / "own", *sample[3:]]
+    assert run_cli(*sample, "--seed", 4) == 0
+    named = [tmp_path / "named" if word == tmp_path / "own" else word for word in sample]
+    assert run_cli(*named, "--seed", 4, "--clip", place / "done" / "a") == 0
+    own, named = (read_clip(tmp_path / name / "sample_0000.webp", 16) for name in ("own", "named"))
+    assert torch.equal(own.frames, named.frames)
+
+
 def test_a_model_without_actions_is_told_how_many_frames(place, tmp_path, capsys):
     sample = ["sample", place / "vqvae", place / "video-plain", tmp_path / "out"]
     clip = ["--clip", place / "plain" / "a", "--seen", 2, "--count", 1]
@@ -222,6 +235,30 @@ def test_bad_requests_leave_nothing_behind(place, tmp_path, capsys):
     )
     of_video = ["train", "video", "--codes-of", place / "video-done", "--run", tmp_path / "x"]
     assert "only a VQ-VAE has codes of images" in fails(capsys, *of_video)
+
+
+def test_names_of_actions_that_do_not_fit_the_model_are_refused(place, tmp_path, capsys):
+    prior = load_checkpoint(place / "video-done")
+    for names in (None, ["up"], [1, 2, 3], "abc"):
+        details = {"recipe": prior.config["recipe"], "map": [4, 4], "actions": names}
+        save_checkpoint(tmp_path / "prior", prior.model, step=1, details=details)
+        sample = ["sample", place / "vqvae", tmp_path / "prior", tmp_path / "out", "--actions", "1"]
+        assert "'actions' must hold 3 names, got" in fails(capsys, *sample)
+        shutil.rmtree(tmp_path / "prior")
+
+
+def test_of_several_processes_one_alone_measures_and_prints(place, capsys, monkeypatch):
+    """As under torchrun, seen from the second process; it makes no bar either."""
+
+    @contextmanager
+    def second(device):
+        yield Place(1, 2, torch.device("cpu"))
+
+    monkeypatch.setattr("vqvae_lite.cli.video.processes", second)
+    evaluate = ["evaluate", place / "vqvae", "--folder", place / "done"]
+    capsys.readouterr()
+    assert run_cli(*evaluate, "--prior", place / "video-done") == 0
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_file_of_codes_says_what_it_holds(place, capsys):

@@ -1,6 +1,9 @@
 """Sound read and written: every format, any rate, the layouts of folders, what is refused."""
 
+import errno
 import math
+import os
+import re
 import struct
 
 import numpy as np
@@ -267,14 +270,6 @@ def test_writing_refuses(tmp_path, name, options, message):
     assert not list(tmp_path.iterdir())
 
 
-def test_what_cannot_be_written_leaves_nothing(tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(OSError, match=r"a\.wav cannot be written"):
-        write_sound(tmp_path / "file" / "a.wav", sine())
-    write_sound(tmp_path / "new" / "a.wav", sine())
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.wav", "file", "new"]
-
-
 def test_texts_that_training_does_not_need_stop_nothing(tmp_path):
     put(tmp_path / "eve" / "one.wav")
     (tmp_path / "eve" / "one.txt").write_bytes("é".encode("latin-1"))
@@ -304,6 +299,33 @@ def test_a_byte_order_mark_is_no_letter(tmp_path):
     transcript = tmp_path / "84" / "1" / "84-1.trans.txt"
     transcript.write_text("84-1-0000 WORDS", encoding="utf-8-sig")
     assert told(read_folder(tmp_path)) == [("84", "84-1-0000", "WORDS")]
+
+
+@pytest.mark.parametrize(
+    ("name", "rate"),
+    [("a.flac", 655_351), ("a.ogg", 192_001), ("a.wav", 1_000_001), ("a.wav", 10**12)],
+)
+def test_a_rate_that_no_such_file_has_is_refused_before_one_is_made(tmp_path, name, rate):
+    with pytest.raises(ValueError, match=rf"rate of \.{name[2:]} must be at most \d+ a second"):
+        write_sound(tmp_path / name, sine(), rate)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("suffix", "rate"), [(".flac", 655_350), (".ogg", 192_000)])
+def test_the_highest_rates_can_be_written(tmp_path, suffix, rate):
+    write_sound(tmp_path / "new" / f"a{suffix}", sine(), rate)
+    assert len(read_sound(tmp_path / "new" / f"a{suffix}", rate)) == len(sine())
+
+
+def test_what_cannot_be_written_is_named_and_leaves_nothing(tmp_path, monkeypatch):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OSError, match=re.escape(f"{tmp_path / 'file' / 'a.wav'} cannot be")):
+        write_sound(tmp_path / "file" / "a.wav", sine())
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    monkeypatch.setattr("pathlib.Path.write_bytes", lambda *_: (_ for _ in ()).throw(full))
+    with pytest.raises(OSError, match=r"a\.wav cannot be written: No space left on device"):
+        write_sound(tmp_path / "a.wav", sine())
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_folder_for_each_speaker(tmp_path):
