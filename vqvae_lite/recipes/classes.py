@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from vqvae_lite.encoding import CodeMaps
 from vqvae_lite.files import reading
 from vqvae_lite.images import CIFAR10_CLASSES, FolderImages, cifar10_labels
 from vqvae_lite.recipes.recipe import Recipe
@@ -25,11 +26,11 @@ class WithLabels(Dataset):
     """A data set of maps of codes, each with its class.
 
     Args:
-        maps: gives codes through `__getitems__`.
+        maps: of codes.
         labels: int64, one for each map.
     """
 
-    def __init__(self, maps: Dataset, labels: Tensor):
+    def __init__(self, maps: CodeMaps, labels: Tensor):
         self.maps, self.labels = maps, labels
 
     def __len__(self) -> int:
