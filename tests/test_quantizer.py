@@ -54,11 +54,37 @@ def test_a_tie_goes_to_the_lowest_index():
     assert nearest_codes(torch.tensor([[0.9, 0.0]]), codebook).item() == 0
 
 
-def test_chunks_change_nothing():
-    vectors, codebook = latents(3000, 8), latents(700, 8, seed=1)
-    whole = brute_force(vectors, codebook).argmin(1)
-    assert len(vectors) * len(codebook) > 2**20  # more than one chunk
-    assert torch.equal(nearest_codes(vectors, codebook), whole)
+@pytest.mark.parametrize("places", [(0, 1), (3, 70), (100, 2500), (2047, 2048, 4999)])
+def test_a_tie_goes_to_the_lowest_index_of_all_groups_and_tiles(places):
+    codebook = latents(5000, 4)
+    codebook[list(places)] = torch.tensor([9.0, -9.0, 9.0, 9.0])
+    vectors = codebook[places[0]] + 0.01 * latents(5, 4, seed=1)
+    assert nearest_codes(vectors, codebook).tolist() == [places[0]] * 5
+
+
+@pytest.mark.parametrize(("n", "k"), [(3000, 700), (2049, 65), (4500, 2049), (1, 4100), (0, 3)])
+def test_tiles_change_nothing(n, k):
+    vectors, codebook = latents(n, 8), latents(k, 8, seed=1)
+    assert torch.equal(nearest_codes(vectors, codebook), brute_force(vectors, codebook).argmin(1))
+
+
+@pytest.mark.parametrize(
+    ("vectors", "codebook", "error", "message"),
+    [
+        ([[0.0]], torch.ones(2, 1), TypeError, "vectors must be a tensor, got list"),
+        (torch.ones(2, 1), None, TypeError, "codebook must be a tensor, got NoneType"),
+        (torch.ones(2, 1).int(), torch.ones(2, 1), TypeError, "vectors must be floating point"),
+        (torch.ones(2, 1), torch.ones(2, 1).int(), TypeError, "codebook must be floating point"),
+        (torch.ones(2, 1), torch.ones(2, 1).double(), TypeError, "the dtype of the codebook"),
+        (torch.ones(2, 4), torch.ones(2, 6), ValueError, r"shape \(N, 6\) .* got \(2, 4\)"),
+        (torch.ones(6), torch.ones(2, 6), ValueError, r"vectors must have .* got \(6,\)"),
+        (torch.ones(2, 6), torch.ones(0, 6), ValueError, r"neither of them 0, got \(0, 6\)"),
+        (torch.ones(2, 6), torch.ones(6), ValueError, r"codebook must have .* got \(6,\)"),
+    ],
+)
+def test_vectors_and_codebook_must_fit(vectors, codebook, error, message):
+    with pytest.raises(error, match=message):
+        nearest_codes(vectors, codebook)
 
 
 @settings(max_examples=60)
@@ -106,6 +132,20 @@ def test_straight_through_is_exact_in_value_and_gradient():
     (out * weight).sum().backward()
     assert torch.equal(z_e.grad, weight)
     assert z_q.grad is None
+
+
+@pytest.mark.parametrize(
+    ("z_e", "z_q", "error", "message"),
+    [
+        ([1.0], torch.ones(1), TypeError, "z_e must be a tensor, got list"),
+        (torch.ones(1), None, TypeError, "z_q must be a tensor, got NoneType"),
+        (torch.ones(2, 1), torch.ones(1, 2), ValueError, r"shape of z_e, \(2, 1\), got \(1, 2\)"),
+        (torch.ones(1), torch.ones(1).double(), TypeError, "dtype of z_e, torch.float32, got"),
+    ],
+)
+def test_straight_through_takes_two_that_are_alike(z_e, z_q, error, message):
+    with pytest.raises(error, match=message):
+        straight_through(z_e, z_q)
 
 
 def test_gradients_of_the_losses_by_hand():
@@ -292,7 +332,8 @@ def test_lookup_is_the_inverse_of_quantizing():
         vq = quantizer(7, 4, num_codebooks=books).eval()
         out = vq(latents(2, 4 * books, 3, 5))
         assert torch.equal(vq.lookup(out.codes), out.quantized)
-        assert torch.equal(vq.lookup(out.codes.to(torch.int16)), out.quantized)
+        for dtype in (torch.int16, torch.uint8, torch.uint64):
+            assert torch.equal(vq.lookup(out.codes.to(dtype)), out.quantized)
 
 
 def test_saved_state_gives_the_same_training():
@@ -412,6 +453,8 @@ def test_bad_arguments(options, error, message):
 @pytest.mark.parametrize(
     ("z_e", "error", "message"),
     [
+        ([[0.0] * 8], TypeError, "z_e must be a tensor, got list"),
+        (None, TypeError, "z_e must be a tensor, got NoneType"),
         (torch.zeros(2, 8, dtype=torch.int64), TypeError, "floating point, got torch.int64"),
         (torch.zeros(2, 7), ValueError, r"\(B, 8, \*spatial\).*got \(2, 7\)"),
         (torch.zeros(8), ValueError, r"got \(8,\)"),
@@ -432,10 +475,29 @@ def test_bad_input_changes_nothing(z_e, error, message, decay):
         assert torch.equal(value, before[name]), name
 
 
+@pytest.mark.parametrize("restart_below", [None, 0.1])
+def test_bad_numbers_are_found_in_every_place(restart_below):
+    vq = quantizer(70, 2, num_codebooks=2, restart_below=restart_below)
+    z_e = latents(3, 4, 2)
+    for place in range(z_e.numel()):
+        bad = z_e.clone()
+        bad.view(-1)[place] = [float("nan"), float("inf"), -float("inf")][place % 3]
+        with pytest.raises(ValueError, match=r"NaN or Inf \(1 of 24 values\)"):
+            vq(bad)
+        with pytest.raises(ValueError, match=r"NaN or Inf \(1 of 24 values\)"):
+            vq.encode(bad)
+
+
+def test_numbers_whose_squares_are_infinite_are_numbers():
+    assert quantizer(4, 2).encode(torch.tensor([[1e38, 3e38]])).shape == (1,)
+
+
 @pytest.mark.parametrize(
     ("books", "codes", "error", "message"),
     [
         (1, torch.tensor([0, 4]), ValueError, r"\[0, 4\), got values from 0 to 4"),
+        (1, [0], TypeError, "codes must be a tensor, got list"),
+        (1, torch.tensor([4], dtype=torch.uint64), ValueError, "got values from 4 to 4"),
         (1, torch.tensor([-1]), ValueError, "got values from -1 to -1"),
         (1, torch.tensor([0.0]), TypeError, "must be integers, got torch.float32"),
         (1, torch.tensor([True]), TypeError, "must be integers, got torch.bool"),

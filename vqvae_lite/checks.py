@@ -65,6 +65,27 @@ def check_strings(name: str, values: Sequence[str], count: int) -> None:
         raise ValueError(f"{name} must be {count} strings, got {len(values)}")
 
 
+def check_tensor(name: str, value: object) -> None:
+    """Raises TypeError, naming the argument, unless it is a tensor of floating point."""
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{name} must be a tensor, got {type(value).__name__}")
+    if not value.is_floating_point():
+        raise TypeError(f"{name} must be floating point, got {value.dtype}")
+
+
+def check_finite(name: str, value: Tensor) -> None:
+    """Raises ValueError if any number is NaN or Inf; inside `torch.compile` RuntimeError."""
+    # The smallest and the largest number are NaN if any number is.
+    low, high = torch.aminmax(value.detach())
+    finite = torch.isfinite(low) & torch.isfinite(high)
+    if torch.compiler.is_compiling():
+        # A Python branch on data would break the graph.
+        torch.ops.aten._assert_async.msg(finite, f"{name} contains NaN or Inf")
+    elif not finite:
+        bad = (~torch.isfinite(value)).sum().item()
+        raise ValueError(f"{name} contains NaN or Inf ({bad} of {value.numel()} values)")
+
+
 def size_of(images: Dataset, use: str) -> int:
     """How many images a data set has.
 
@@ -109,16 +130,30 @@ def check_label(label: Tensor, batch: int, num_classes: int) -> None:
 
 def check_classes(name: str, values: Tensor, shape: tuple[int, ...], num_classes: int) -> None:
     """Raises TypeError or ValueError unless values are integers in [0, num_classes), in a shape."""
-    if values.is_floating_point() or values.dtype == torch.bool:
-        raise TypeError(f"{name} must be integers, got {values.dtype}")
+    check_integers(name, values)
     if values.shape != shape:
         raise ValueError(f"{name} must have the shape {shape}, got {tuple(values.shape)}")
-    if values.numel() and not torch.compiler.is_compiling():
-        low, high = (bound.item() for bound in torch.aminmax(values))
-        if low < 0 or high >= num_classes:
-            raise ValueError(
-                f"{name} must lie in [0, {num_classes}), got values from {low} to {high}"
-            )
+    _check_range(name, values, num_classes)
+
+
+def check_integers(name: str, values: object) -> None:
+    """Raises TypeError, naming the argument, unless it is a tensor of integers."""
+    if not isinstance(values, Tensor):
+        raise TypeError(f"{name} must be a tensor, got {type(values).__name__}")
+    dtype = values.dtype
+    if dtype.is_floating_point or dtype.is_complex or dtype == torch.bool:
+        raise TypeError(f"{name} must be integers, got {dtype}")
+
+
+def _check_range(name: str, values: Tensor, num_classes: int) -> None:
+    """Raises ValueError unless integers lie in [0, num_classes); not looked at when compiling."""
+    if torch.compiler.is_compiling() or not values.numel():
+        return
+    if values.dtype in (torch.uint16, torch.uint32, torch.uint64):  # they have no `aminmax`
+        values = values.long()
+    low, high = (bound.item() for bound in torch.aminmax(values))
+    if low < 0 or high >= num_classes:
+        raise ValueError(f"{name} must lie in [0, {num_classes}), got values from {low} to {high}")
 
 
 def check_codes(codes: Tensor, num_codes: int, num_codebooks: int = 1) -> None:
@@ -130,12 +165,11 @@ def check_codes(codes: Tensor, num_codes: int, num_codebooks: int = 1) -> None:
         num_codebooks: C.
 
     Raises:
-        TypeError: they are not integers.
+        TypeError: they are no tensor of integers.
         ValueError: one is out of range (not looked at inside `torch.compile`), or the shape is
             another.
     """
-    if codes.dtype.is_floating_point or codes.dtype.is_complex or codes.dtype == torch.bool:
-        raise TypeError(f"codes must be integers, got {codes.dtype}")
+    check_integers("codes", codes)
     if num_codebooks > 1 and (codes.ndim < 2 or codes.shape[1] != num_codebooks):
         raise ValueError(
             f"codes must have the shape (B, {num_codebooks}, *spatial) with {num_codebooks} "
@@ -143,7 +177,4 @@ def check_codes(codes: Tensor, num_codes: int, num_codebooks: int = 1) -> None:
         )
     if codes.ndim < 1:
         raise ValueError("codes must have at least one dimension, the batch, got none")
-    if codes.numel() and not torch.compiler.is_compiling():
-        low, high = (bound.item() for bound in torch.aminmax(codes))
-        if low < 0 or high >= num_codes:
-            raise ValueError(f"codes must lie in [0, {num_codes}), got values from {low} to {high}")
+    _check_range("codes", codes, num_codes)

@@ -9,13 +9,18 @@ import math
 
 import torch
 import torch.distributed as dist
+import torch.nn.functional as F
 from torch import Tensor
 
+from vqvae_lite.checks import check_tensor
 from vqvae_lite.distributed import world_size
 
-# How many scores (vectors x codes) one chunk of `nearest_codes` holds at a time: few enough
-# to stay in a CPU's cache, many enough to keep a GPU busy.
-_SCORES_PER_CHUNK = {"cpu": 2**20, "cuda": 2**27}
+# How many scores (vectors x codes) are held at a time off the CPU: enough to keep a GPU busy.
+_SCORES_PER_CHUNK = 2**27
+# On a CPU, a tile of so many vectors and codes, which its cache holds, and groups of so many codes.
+# Each tile is a few operations, and after each the threads wait for the last of them: with smaller
+# tiles they wait longer than they work as soon as something else runs on the machine.
+_TILE_VECTORS, _TILE_CODES, _GROUP = 2048, 2048, 64
 
 # For `row_keys`: an odd number whose bits are mixed well (from SplitMix64), a key that no row has,
 # and how many numbers fit into a CPU's cache.
@@ -24,36 +29,118 @@ _NO_KEY = 2**63 - 1
 _NUMBERS_PER_PART = 2**18
 
 
-@torch.no_grad()
 def nearest_codes(vectors: Tensor, codebook: Tensor) -> Tensor:
     """The index of each vector's nearest code (equation 1 of the paper).
 
-    The squared distance is |x|^2 - 2 x.e + |e|^2. Neither |x|^2, which is the same for every
-    code, nor the square root changes which code is nearest, so |e|^2 / 2 - x.e is enough. Both
-    sides are first shifted by the mean code, which changes no distance and keeps the digits
-    that a common offset would cost.
-
     Args:
         vectors: (N, D), floating point.
-        codebook: (K, D), of the same dtype and device.
+        codebook: (K, D), K and D at least 1, of the same dtype and device.
 
     Returns:
         (N,) int64 in [0, K); the lowest index where codes tie.
+
+    Raises:
+        TypeError: one is no tensor of floating point, or they have two dtypes.
+        ValueError: they have other shapes.
+    """
+    check_tensor("vectors", vectors)
+    check_tensor("codebook", codebook)
+    if codebook.ndim != 2 or not codebook.numel():
+        raise ValueError(
+            f"codebook must have the shape (K, D), neither of them 0, got {tuple(codebook.shape)}"
+        )
+    if vectors.ndim != 2 or vectors.shape[1] != codebook.shape[1]:
+        raise ValueError(
+            f"vectors must have the shape (N, {codebook.shape[1]}) for the codebook "
+            f"{tuple(codebook.shape)}, got {tuple(vectors.shape)}"
+        )
+    if vectors.dtype != codebook.dtype:
+        raise TypeError(
+            f"vectors must have the dtype of the codebook, {codebook.dtype}, got {vectors.dtype}"
+        )
+    return codes_and_scores(vectors, codebook)[0]
+
+
+@torch.no_grad()
+def codes_and_scores(vectors: Tensor, codebook: Tensor) -> tuple[Tensor, Tensor]:
+    """`nearest_codes` without its checks, and how well each vector's code has scored.
+
+    The squared distance is |x|^2 - 2 x.e + |e|^2. Neither |x|^2, which is the same for every
+    code, nor the square root changes which code is nearest, so the score x.e - |e|^2 / 2 is enough.
+    Both sides are first shifted by the mean code, which changes no distance and keeps the digits
+    that a common offset would cost.
+
+    Args:
+        vectors: (N, D).
+        codebook: (K, D).
+
+    Returns:
+        codes, (N,) int64; scores, (N,): the score of each one's code, NaN or infinite wherever the
+        vector holds NaN or Inf.
     """
     mean = codebook.mean(0)
     codebook = codebook - mean
-    half_squared_norms = 0.5 * codebook.square().sum(1)
-    transposed = codebook.t().contiguous()
-    budget = _SCORES_PER_CHUNK.get(vectors.device.type, _SCORES_PER_CHUNK["cuda"])
-    rows = max(1, budget // len(codebook))
-    # One buffer for all chunks: to allocate each anew costs more than to fill it.
-    scores = vectors.new_empty(min(rows, len(vectors)), len(codebook))
-    codes = []
-    for chunk in vectors.split(rows):
-        out = scores[: len(chunk)]
-        torch.addmm(half_squared_norms, chunk - mean, transposed, alpha=-1, out=out)
-        codes.append(out.argmin(1))
-    return torch.cat(codes)
+    penalties = -0.5 * codebook.square().sum(1)
+    if is_exporting():  # for any number of vectors: they are not cut
+        return _best(torch.addmm(penalties, vectors - mean, codebook.t()))
+    if vectors.device.type == "cpu" and len(vectors) and not torch.compiler.is_compiling():
+        buffer = vectors.new_empty(
+            min(_TILE_CODES, len(codebook)) * min(_TILE_VECTORS, len(vectors))
+        )
+        found = [
+            _best_of_tiles(chunk - mean, codebook, penalties, buffer)
+            for chunk in vectors.split(_TILE_VECTORS)
+        ]
+    else:
+        transposed = codebook.t().contiguous()
+        found = [
+            _best(torch.addmm(penalties, chunk - mean, transposed))
+            for chunk in vectors.split(max(1, _SCORES_PER_CHUNK // len(codebook)))
+        ]
+    codes, scores = zip(*found, strict=True)
+    return torch.cat(codes), torch.cat(scores)
+
+
+def _best(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """The place of the largest score of each row, and that score, both (N,)."""
+    codes = scores.argmax(1, keepdim=True)
+    return codes[:, 0], scores.gather(1, codes)[:, 0]
+
+
+def _best_of_tiles(
+    vectors: Tensor, codebook: Tensor, penalties: Tensor, buffer: Tensor
+) -> tuple[Tensor, Tensor]:
+    """`_best` of the scores of some vectors, tile by tile of the codes, in two stages.
+
+    The largest of each group of codes comes from `max_pool2d`, which takes many vectors side by
+    side (`argmax` takes one number after another), then the largest of these from `argmax`.
+
+    Args:
+        vectors: (N, D), shifted.
+        codebook: (K, D), shifted.
+        penalties: (K,).
+        buffer: for the scores of a tile: to allocate it anew costs more than to fill it.
+    """
+    columns = vectors.t()
+    tops, places = [], []
+    for start in range(0, len(codebook), _TILE_CODES):
+        part = codebook[start : start + _TILE_CODES]
+        scores = buffer[: len(part) * len(vectors)].view(len(part), len(vectors))
+        torch.addmm(penalties[start : start + _TILE_CODES, None], part, columns, out=scores)
+        # A picture of K pixels, one below the other, whose channels are the vectors: channels last.
+        picture = scores.view(1, len(part), 1, len(vectors)).permute(0, 3, 1, 2)
+        top, place = F.max_pool2d(picture, (_GROUP, 1), ceil_mode=True, return_indices=True)
+        tops.append(top[0, :, :, 0].t())
+        places.append(place[0, :, :, 0].t() + start)
+    scores = torch.cat(tops)
+    groups = scores.argmax(0, keepdim=True)
+    return torch.cat(places).gather(0, groups)[0], scores.gather(0, groups)[0]
+
+
+def is_exporting() -> bool:
+    """Whether a graph for any batch is being made: by `torch.export`, or by `torch.jit.trace`."""
+    exporting = getattr(torch.compiler, "is_exporting", None)  # since PyTorch 2.7
+    return torch.jit.is_tracing() or bool(exporting and exporting())
 
 
 def track_use(count: Tensor, codes: Tensor, decay: float) -> Tensor:

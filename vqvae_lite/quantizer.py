@@ -4,14 +4,20 @@ Source: van den Oord, Vinyals and Kavukcuoglu, "Neural Discrete Representation L
 (NIPS 2017), section 3.1 (the discrete latents), 3.2 (the losses) and appendix A.1 (EMA).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vqvae_lite.checks import check_codes, check_positive_int
-from vqvae_lite.codebook import move_codes, nearest_codes, restart_codes, track_use
+from vqvae_lite.checks import check_codes, check_finite, check_positive_int, check_tensor
+from vqvae_lite.codebook import (
+    codes_and_scores,
+    is_exporting,
+    move_codes,
+    restart_codes,
+    track_use,
+)
 from vqvae_lite.modules import FullPrecision
 
 # A gradient codebook needs no moving average to learn, only to know which codes are in use.
@@ -44,20 +50,90 @@ def straight_through(z_e: Tensor, z_q: Tensor) -> Tensor:
     Written so that the value is z_q to the bit, which z_e + (z_q - z_e).detach() is not.
 
     Args:
-        z_e: any shape; receives the gradient of the result, unchanged.
+        z_e: floating point, any shape; receives the gradient of the result, unchanged.
         z_q: the same shape and dtype; receives none.
+
+    Raises:
+        TypeError: one is no tensor of floating point, or they have two dtypes.
+        ValueError: they have two shapes.
     """
+    check_tensor("z_e", z_e)
+    check_tensor("z_q", z_q)
+    if z_q.shape != z_e.shape:
+        raise ValueError(
+            f"z_q must have the shape of z_e, {tuple(z_e.shape)}, got {tuple(z_q.shape)}"
+        )
+    if z_q.dtype != z_e.dtype:
+        raise TypeError(f"z_q must have the dtype of z_e, {z_e.dtype}, got {z_q.dtype}")
+    if torch.compiler.is_compiling() or is_exporting():
+        # A graph holds no function written in Python. z_e - z_e is 0: the value is z_q here too.
+        return z_q.detach() + (z_e - z_e.detach())
     return _StraightThrough.apply(z_e, z_q.detach())
 
 
 class _StraightThrough(torch.autograd.Function):
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx, z_e: Tensor, z_q: Tensor) -> Tensor:
+    def forward(z_e: Tensor, z_q: Tensor) -> Tensor:
         return z_q.view_as(z_q)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return gradient, None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, none: None) -> Tensor:
+        return tangent.view_as(tangent)
+
+
+class _Nearest(torch.autograd.Function):
+    """Rows (N, C, D) and codebooks (C, K, D) to codes (N, C), also inside `torch.func`.
+
+    What looks at the numbers, which `torch.func` cannot follow, is in here.
+    """
+
+    @staticmethod
+    def forward(rows: Tensor, books: Tensor) -> Tensor:
+        codes, scores = _nearest(rows, books)
+        if not torch.isfinite(scores).all():
+            check_finite("z_e", rows)  # it may be: large numbers have infinite scores
+        return codes
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.mark_non_differentiable(output)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, None]:
+        return None, None
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Tensor | None) -> None:
+        return None
+
+    @staticmethod
+    def vmap(
+        info: Any, in_dims: tuple[int | None, int | None], rows: Tensor, books: Tensor
+    ) -> tuple[Tensor, int]:
+        """All rows at once with one codebook, or each part with a codebook of its own."""
+        size = info.batch_size
+        rows = rows.expand(size, *rows.shape) if in_dims[0] is None else rows.movedim(in_dims[0], 0)
+        if in_dims[1] is None:
+            return _Nearest.apply(rows.flatten(0, 1), books).unflatten(0, (size, -1)), 0
+        pairs = zip(rows, books.movedim(in_dims[1], 0), strict=True)
+        return torch.stack([_Nearest.apply(*pair) for pair in pairs]), 0
+
+
+def _nearest(rows: Tensor, books: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows (N, C, D) and codebooks (C, K, D) to codes and their scores, both (N, C)."""
+    found = [codes_and_scores(rows[:, c], book) for c, book in enumerate(books)]
+    codes, scores = zip(*found, strict=True)
+    return torch.stack(codes, 1), torch.stack(scores, 1)
 
 
 class VectorQuantizer(FullPrecision):
@@ -167,6 +243,7 @@ class VectorQuantizer(FullPrecision):
         with torch.autocast(z_e.device.type, enabled=False):
             rows = self._rows(z_e)
             if self.training and self.restart_below is not None:
+                check_finite("z_e", z_e)  # before a vector becomes a code
                 self._restart(rows.detach(), self.restart_below)
             codes = self._nearest(rows.detach())
             z_q = self._gather(codes)
@@ -229,9 +306,20 @@ class VectorQuantizer(FullPrecision):
         return last.reshape(-1, self.num_codebooks, self.code_dim)
 
     def _nearest(self, rows: Tensor) -> Tensor:
-        """(N, C, D) -> codes (N, C)."""
+        """(N, C, D) -> codes (N, C).
+
+        Raises:
+            ValueError: a row holds NaN or Inf. Its score tells: the rows need no look of their own.
+        """
         books = self.codebook.detach().view(-1, self.num_codes, self.code_dim)
-        return torch.stack([nearest_codes(rows[:, c], book) for c, book in enumerate(books)], 1)
+        if not torch.compiler.is_compiling() and not is_exporting():
+            return _Nearest.apply(rows, books)
+        codes, scores = _nearest(rows, books)
+        if torch.compiler.is_compiling():
+            # A Python branch on data would break the graph.
+            finite = torch.isfinite(scores).all()
+            torch.ops.aten._assert_async.msg(finite, "z_e contains NaN or Inf")
+        return codes
 
     def _gather(self, codes: Tensor) -> Tensor:
         """(..., C) -> (..., C, D), by one lookup in the codebooks laid end to end."""
@@ -245,8 +333,7 @@ class VectorQuantizer(FullPrecision):
 
     def _check_input(self, z_e: Tensor) -> None:
         channels = self.num_codebooks * self.code_dim
-        if not z_e.is_floating_point():
-            raise TypeError(f"z_e must be floating point, got {z_e.dtype}")
+        check_tensor("z_e", z_e)
         if z_e.ndim < 2 or z_e.shape[1] != channels:
             raise ValueError(
                 f"z_e must have the shape (B, {channels}, *spatial) for {self.num_codebooks} "
@@ -254,15 +341,6 @@ class VectorQuantizer(FullPrecision):
             )
         if z_e.numel() == 0:
             raise ValueError(f"z_e must not be empty, got the shape {tuple(z_e.shape)}")
-        # The smallest and the largest value are NaN if any value is.
-        low, high = torch.aminmax(z_e.detach())
-        finite = torch.isfinite(low) & torch.isfinite(high)
-        if torch.compiler.is_compiling():
-            # A Python branch on data would break the graph.
-            torch.ops.aten._assert_async.msg(finite, "z_e contains NaN or Inf")
-        elif not finite:
-            bad = (~torch.isfinite(z_e)).sum().item()
-            raise ValueError(f"z_e contains NaN or Inf ({bad} of {z_e.numel()} values)")
 
     @torch.no_grad()
     def _learn(self, rows: Tensor, codes: Tensor) -> None:
