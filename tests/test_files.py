@@ -33,6 +33,11 @@ def test_whatever_a_library_raises_over_a_file_names_the_file():
             raise error
 
 
+def test_a_module_that_lacks_is_no_fault_of_the_file():
+    with pytest.raises(ImportError, match="^pip"), reading("a.png", "an image"):
+        raise ImportError("pip install it")
+
+
 def test_absent_is_not_forbidden():
     absent = pytest.raises(FileNotFoundError, match=r"there is no file a\.png: expected an image")
     with absent, reading("a.png", "an image"):
@@ -75,7 +80,7 @@ def test_what_fails_leaves_what_was_there_and_nothing_else(tmp_path, error):
             partial.write_bytes(b"ha")
             raise error
 
-    named = "" if error is ValueError else re.escape(f"{path} cannot be written: ")
+    named = None if error is ValueError else re.escape(f"{path} cannot be written: ")
     with pytest.raises(ValueError if error is ValueError else OSError, match=named):
         write()
     assert path.read_bytes() == b"before"

@@ -142,6 +142,8 @@ def reading(path: str | Path, kind: str, raises: type[ValueError] = ValueError) 
         raise FileNotFoundError(f"there is no file {path}: expected {kind}") from None
     except PermissionError:
         raise PermissionError(f"{path} may not be read by this user") from None
+    except ImportError:
+        raise  # what lacks is not the file's
     except Exception as error:
         why = reason(error)
         why = why if len(why) <= _LONG else f"{why[:_LONG]} ..."  # it may quote what it found
