@@ -97,7 +97,7 @@ class Meeting:
     """
 
     def __init__(self, place: Place):
-        self._group = None
+        self._group: Any = None
         if place.world > 1:
             self._group = dist.new_group(backend="gloo", timeout=timedelta(days=365))
 

@@ -150,7 +150,7 @@ def _encoded(model: VQVAE, images: Dataset, names: list[str], place: Place) -> I
     at = own.start
     if not own:
         return
-    for codes in code_batches(model, Subset(images, own), _BATCH, progress=place.rank == 0):
+    for codes in code_batches(model, Subset(images, own), _BATCH, place.rank == 0):
         of_batch = names[at : at + len(codes)]
         yield ImageCodes(list(codes), model.config.num_codes, of_batch, mark)
         at += len(codes)
@@ -177,7 +177,7 @@ def run_decode(options: Namespace, checkpoint: Checkpoint) -> None:
         with ended_like_an_error(), all_or_none(targets[own.start : own.stop]):
             for start in tqdm(own[::_BATCH], unit="batch", disable=place.rank > 0):
                 batch = slice(start, min(start + _BATCH, own.stop))
-                _save_decoded(model, torch.stack(file.codes[batch]), targets[batch])
+                _save_decoded(model, torch.stack(list(file.codes[batch])), targets[batch])
             meeting.gather(None)
         if place.rank == 0:
             print(f"{len(targets)} images in {folder}")

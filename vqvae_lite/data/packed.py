@@ -75,7 +75,7 @@ class PackedCodes(Sequence[Tensor]):
         path: Path,
         offset: int,
         num_codes: int,
-        starts: Sequence[int],
+        starts: range | np.ndarray,
         shape: tuple[int, ...],
     ):
         self.path, self.offset, self.num_codes = path, offset, num_codes

@@ -74,7 +74,7 @@ def evaluate_sound(
         nats += out.reconstruction_loss.item() * levels.numel()
         samples += levels.numel()
     parts = meeting.gather((nats, samples, usage.counts))
-    nats, samples = (sum(part[which] for part in parts) for which in (0, 1))
+    nats, samples = sum(part[0] for part in parts), sum(part[1] for part in parts)
     usage.counts = torch.stack([part[2] for part in parts]).sum(0)
     return SoundEvaluation(
         utterances=len(waves),
