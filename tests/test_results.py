@@ -21,6 +21,21 @@ def test_the_page_is_what_the_results_files_make_it():
     assert results_page.page(results_page.read()) == PAGE, "run tools/results_page.py"
 
 
+def test_the_page_of_a_billion_pictures_has_the_costs_that_were_measured():
+    text = (ROOT / "book" / "scale.md").read_text(encoding="utf-8")
+    assert results_page.scale(results_page.read(), text) == text, "run tools/results_page.py"
+    d = result("scale")
+    assert "extrapolated" in text
+    for step in ("scan", "read", "encode"):
+        hours = d["extrapolated_to_a_billion"]["core_hours"][step]
+        assert hours == pytest.approx(d[step]["microseconds"] / 3.6)
+        assert f"| {d[step]['microseconds']:,.0f} µs | {hours:,.0f} hours of a core |" in text
+    small, large = (d["maps"][count] for count in ("20000", "200000"))
+    told = f"{small['write_megabytes']:.0f} MB of memory for 20,000 maps and "
+    assert f"{told}{large['write_megabytes']:.0f} MB for 200,000" in PAGE
+    assert large["write_megabytes"] < 50, "flat, whatever their number"
+
+
 def test_the_readme_has_rows_of_the_page():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     rows = results_page.readme_rows(results_page.read())

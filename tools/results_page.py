@@ -1,4 +1,4 @@
-"""Writes the book's page of results, book/results.md, and the README's five rows of it.
+"""Writes the book's page of results, the README's five rows of it, and the costs in book/scale.md.
 
     python tools/results_page.py
 
@@ -11,10 +11,13 @@ import sys
 from pathlib import Path
 
 from results_rows import CHAPTERS, CLAIMS, GROUPS, README_ROWS, Row
+from results_told import costs_at_scale
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "book" / "results.md"
 README = ROOT / "README.md"
+SCALE = ROOT / "book" / "scale.md"
+COSTS = "| step | a picture, measured | a billion, extrapolated |"
 HEAD = "| what | measured | chapter | file |"
 
 
@@ -79,6 +82,13 @@ def readme(files: dict[str, dict], text: str) -> str:
     return before + head + "\n".join(readme_rows(files)) + "\n\n" + after.partition("\n\n")[2]
 
 
+def scale(files: dict[str, dict], text: str) -> str:
+    """The page of a billion pictures with what each step costs as it is now."""
+    before, head, after = text.partition(COSTS + "\n|---|---|---|\n")
+    rows = costs_at_scale(files["scale"])
+    return before + head + "\n".join(rows) + "\n\n" + after.partition("\n\n")[2]
+
+
 INTRODUCTION = """\
 # Results
 
@@ -111,6 +121,7 @@ commands are to be run at the top of the repository.
 def main() -> int:
     files = read()
     PAGE.write_text(page(files), encoding="utf-8")
+    SCALE.write_text(scale(files, SCALE.read_text(encoding="utf-8")), encoding="utf-8")
     README.write_text(readme(files, README.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
 

@@ -194,6 +194,12 @@ GROUPS = {
             "reading",
         ),
         Row(
+            "files of codes of 21 x 21, written part by part, one thread",
+            told.scale,
+            (3,),
+            "scale",
+        ),
+        Row(
             "the recipes' profile `paper` on one GPU, in bfloat16: memory, and the hours of all "
             "steps, estimated from a few",
             told.full_size,

@@ -206,6 +206,33 @@ def reading(d: dict) -> str:
     )
 
 
+def scale(d: dict) -> str:
+    small, large = (d["maps"][count] for count in ("20000", "200000"))
+    return (
+        f"writing takes {small['write_megabytes']:.0f} MB of memory for 20,000 maps and "
+        f"{large['write_megabytes']:.0f} MB for 200,000, and {large['write_microseconds']:.0f} µs "
+        f"a map of {large['bytes']:.0f} bytes, its name included"
+    )
+
+
+def costs_at_scale(d: dict) -> list[str]:
+    """The rows of the table on the page of a billion pictures."""
+    largest, billion = d["maps"]["200000"], d["extrapolated_to_a_billion"]
+    steps = {
+        "listed": (d["scan"]["microseconds"], "scan"),
+        "read": (d["read"]["microseconds"], "read"),
+        "encoded": (d["encode"]["microseconds"], "encode"),
+        "packed and written": (largest["write_microseconds"], "write"),
+        "read again and unpacked": (largest["read_microseconds"], "read again"),
+    }
+    rows = [
+        f"| {what} | {microseconds:,.0f} µs | {billion['core_hours'][step]:,.0f} hours of a core |"
+        for what, (microseconds, step) in steps.items()
+    ]
+    size = f"{largest['bytes']:.0f} bytes | {billion['gigabytes']:,.0f} GB"
+    return [*rows, f"| on the disk, name included | {size} |"]
+
+
 def training(d: dict) -> str:
     return (
         f"{d['bfloat16_channels_last_ms']:.0f} ms a step instead of {d['float32_ms']:.0f}, "
