@@ -3,13 +3,16 @@
 import os
 import re
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from commands import SECONDS, SHORT, TINY_SOUND, make_clips, make_sounds, run_cli, settings
 from vqvae_lite.cli import commands
+from vqvae_lite.distributed import Place
 
 TINY = ["width=8", "code_dim=4", "num_codes=20", "size=16"]
 VIDEO = ["history=2", "embedding=4", "width=6", "pixelcnn_width=5", "num_layers=2", "window=3"]
@@ -160,6 +163,8 @@ def test_numbers_of_samples_are_refused_before_a_checkpoint_is_read(
         ([*SAMPLE["films"][:-2], "--frames=1000000000"], "--frames must be at most 10000"),
         ([*SAMPLE["sound"], "--format=mp3"], "path must end in"),
         ([*SAMPLE["sound"], "--format=opus"], "rate of an .opus file must be one of"),
+        ([*SAMPLE["sound"], "--speaker="], "speaker must be one of ann, bob; got ''"),
+        (["decode", "sound", "said.codes", "out", "--speaker="], "must be one of ann, bob; got ''"),
         ([*SAMPLE["sound"], "--speaker=eve"], "speaker must be one of ann, bob; got 'eve'"),
         (["evaluate", "vqvae", "--folder", "pictures", "--samples=0"], "--samples must be at"),
         (["evaluate", "vqvae", "--folder", "pictures", "--prior=vqvae"], "is no prior over codes"),
@@ -251,3 +256,24 @@ def test_what_is_kept_of_a_run_that_was_stopped_is_said(place, tmp_path, monkeyp
     assert run_cli(*command, "--resume") == 130
     last = tmp_path / "run" / "step-00000004"
     assert f"stopped; {last} is kept, and --resume goes on from it" in capsys.readouterr().err
+
+
+ALONE = ["decode sound", "convert", *(f"sample {name}" for name in SAMPLE)]
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_of_several_processes_one_alone_draws_and_prints(name, place, monkeypatch, capsys):
+    """Seen from the second of two; what torchrun can share, the tests of `distributed` share."""
+
+    @contextmanager
+    def second(device):
+        yield Place(1, 2, torch.device("cpu"))
+
+    for module in ("images", "sound", "video"):
+        monkeypatch.setattr(f"vqvae_lite.cli.{module}.processes", second)
+    monkeypatch.chdir(place)
+    before = files(place)
+    capsys.readouterr()
+    assert run_cli(*["out" if word == "OUT" else word for word in WRITE[name]]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert files(place) == before

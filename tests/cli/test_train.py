@@ -338,3 +338,16 @@ def test_a_text_that_cannot_be_read_does_not_stop_a_model_of_sound(place, tmp_pa
     (said / "ann" / "a.TextGrid").write_text("no grid")
     train = ["train", "sound", "--folder", said, "--run", tmp_path / "run"]
     assert run_cli(*train, *settings(*TINY_SOUND, *SHORT)) == 0
+
+
+def test_a_quick_run_of_sound_says_that_it_is_not_yet_speech_and_what_to_run(
+    place, tmp_path, capsys
+):
+    for profile, told in [("quick", True), ("paper", False)]:
+        run = ["--run", tmp_path / profile, "--profile", profile]
+        assert run_cli(*TRAIN["said"](place), *run) == 0
+        said = capsys.readouterr().out
+        assert ("is not yet speech" in said) == told
+        assert ("--profile paper on a GPU" in said) == told
+    assert run_cli(*TRAIN["pictures"](place), "--run", tmp_path / "pictures") == 0
+    assert "speech" not in capsys.readouterr().out

@@ -205,6 +205,8 @@ def run_sample(options: Namespace, checkpoint: Checkpoint) -> None:
     """Codes drawn from a prior, decoded to a folder of images."""
     check_vqvae(checkpoint)
     with processes(options.device) as place:
+        if place.rank:
+            return  # one process is enough
         model = checkpoint.model.to(place.device)
         prior = load_prior(options.prior, model)
         folder = Path(options.output)

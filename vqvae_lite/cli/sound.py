@@ -135,7 +135,8 @@ def run_decode(options: Namespace, checkpoint: Checkpoint) -> None:
             f"it is not known who says {nobodys}: name a voice with --speaker, one of "
             f"{', '.join(speakers)}"
         )
-    voices = [_index(speakers, options.speaker or speaker) for speaker in file.speakers]
+    said_by = file.speakers if options.speaker is None else [options.speaker] * len(file.names)
+    voices = [_index(speakers, speaker) for speaker in said_by]
     targets = _targets(options, file.names, file.rate)
     with processes(options.device) as place:
         if place.rank:
@@ -184,7 +185,8 @@ def run_sample(options: Namespace, checkpoint: Checkpoint) -> None:
     first, *others = speakers
     if options.speaker is None and others:
         raise ValueError(f"--speaker must name the voice, one of {', '.join(speakers)}")
-    voices = [_index(speakers, options.speaker or first)] * options.count
+    voice = _index(speakers, first if options.speaker is None else options.speaker)
+    voices = [voice] * options.count
     length = round(options.seconds * rate)
     names = [f"sample_{index:04}" for index in range(options.count)]
     targets = _targets(options, names, rate)

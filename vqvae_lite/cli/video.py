@@ -78,7 +78,6 @@ def run_sample(options: Namespace, vqvae: Checkpoint, prior: Checkpoint) -> None
         )
         with all_or_none(targets):
             for codes, target in zip(imagined, targets, strict=True):
-                target.parent.mkdir(parents=True, exist_ok=True)
                 write_film(target, to_uint8(model.decode(torch.cat([seen, codes]))))
     print(
         f"{len(targets)} films in {options.output}: the {len(seen)} frames seen, as their codes "
