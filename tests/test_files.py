@@ -38,6 +38,12 @@ def test_a_module_that_lacks_is_no_fault_of_the_file():
         raise ImportError("pip install it")
 
 
+def test_a_reader_in_a_reader_names_the_file_once():
+    named = pytest.raises(ValueError, match=r"^a\.png cannot be read as sound: bad$")
+    with named, reading("a.png", "data"), reading("a.png", "sound"):
+        raise RuntimeError("bad")
+
+
 def test_absent_is_not_forbidden():
     absent = pytest.raises(FileNotFoundError, match=r"there is no file a\.png: expected an image")
     with absent, reading("a.png", "an image"):

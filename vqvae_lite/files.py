@@ -145,6 +145,8 @@ def reading(path: str | Path, kind: str, raises: type[ValueError] = ValueError) 
     except ImportError:
         raise  # what lacks is not the file's
     except Exception as error:
+        if isinstance(error, raises) and str(error).startswith(f"{path} cannot be read as "):
+            raise  # by a reader inside, which knows better what it should be
         why = reason(error)
         why = why if len(why) <= _LONG else f"{why[:_LONG]} ..."  # it may quote what it found
         raise raises(f"{path} cannot be read as {kind}: {why}") from error

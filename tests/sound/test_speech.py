@@ -276,7 +276,9 @@ def test_a_truncated_file_is_named(copy, name, keep):
 def test_a_foreign_table_is_named(copy, old, new):
     table = (copy / "utterances.csv").read_text(encoding="utf-8")
     (copy / "utterances.csv").write_text(table.replace(old, new), encoding="utf-8")
-    with pytest.raises(ValueError, match=r"utterances.csv is not what make_speech.py wrote"):
+    with pytest.raises(
+        ValueError, match=r"utterances.csv cannot be read as what make_speech.py wrote"
+    ):
         load_june(copy)
 
 

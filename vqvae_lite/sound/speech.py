@@ -16,6 +16,7 @@ import torch
 
 from vqvae_lite.checks import SPLITS, check_split
 from vqvae_lite.data.places import find_data
+from vqvae_lite.files import reading
 from vqvae_lite.sound.files import Utterance, read_sound
 from vqvae_lite.sound.labels import Phone, read_labels
 
@@ -129,8 +130,9 @@ def _read_table(folder: Path) -> list[dict[str, str]]:
 def _remedied(path: Path, read: Callable[[Path], Any]) -> Any:
     """What `read` makes of a file of the data set; its errors say how to get the file back."""
     try:
-        return read(path)
+        with reading(path, "what make_speech.py wrote"):
+            return read(path)
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} is missing; {_REMEDY}") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is not what make_speech.py wrote ({error}); {_REMEDY}") from error
+    except ValueError as error:
+        raise ValueError(f"{error}; {_REMEDY}") from error
