@@ -307,6 +307,18 @@ def test_a_broken_image_is_named_before_the_first_step_or_in_it(place, tmp_path,
         assert lines[0].startswith(said)
 
 
+def test_a_broken_image_is_named_before_any_is_encoded(place, tmp_path, capsys, monkeypatch):
+    train, run = ["train", "folder", *settings(*TINY, *SHORT)], tmp_path / "run"
+    shutil.copytree(place / "pictures", tmp_path / "pictures")
+    assert run_cli(*train, "--folder", tmp_path / "pictures", "--run", run) == 0
+    (tmp_path / "pictures" / "3.png").write_text("no image")
+    monkeypatch.setattr("vqvae_lite.images.read_image", lambda *_: pytest.fail("it was decoded"))
+    prior = ["train", "prior", "--codes-of", run, "--run", tmp_path / "prior"]
+    for command in ([*prior, *settings(*PRIOR, *SHORT)],
+                    ["encode", run, tmp_path / "pictures", tmp_path / "x.codes"]):  # fmt: skip
+        assert "3.png cannot be read as an image" in fails(capsys, *command)
+
+
 def test_what_enlarges_an_image_is_said(place, tmp_path, capsys):
     train = ["train", "folder", "--folder", place / "pictures", "--run", tmp_path / "run"]
     assert run_cli(*train, *settings(*TINY, *SHORT, "size=32")) == 0

@@ -130,6 +130,8 @@ def run_encode(options: Namespace, checkpoint: Checkpoint) -> None:
     with processes(options.device) as place:
         size = recipe_of(checkpoint).data.size
         images = FolderImages(folder, size)
+        if place.rank == 0:
+            images.check()
         names = [file.relative_to(folder).as_posix() for file in images.files]
         check_room_for(names)
         model = checkpoint.model.to(place.device)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from vqvae_lite.checkpoints import Checkpoint, CheckpointError
 from vqvae_lite.distributed import Place
 from vqvae_lite.encoding import CodeMaps, encode_images
+from vqvae_lite.images import FolderImages
 from vqvae_lite.models import load_checkpoint
 from vqvae_lite.modules import fingerprint
 from vqvae_lite.recipes.classes import WithLabels, codes_and_label, labels_of
@@ -44,6 +45,8 @@ def map_data(
         return _of_maps(maps, maps.files[0].shape)
     source = recipe_of(coder)
     images = training_images(source)
+    if place.rank == 0 and isinstance(images, FolderImages):
+        images.check()
     if recipe.data.classes:
         labels = labels_of(images, recipe.data.classes, source.data.folder, "train")
     sets = [images, MirroredImages(images)] if source.data.mirrored else [images]
