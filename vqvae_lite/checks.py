@@ -4,10 +4,13 @@ import reprlib
 from collections.abc import Sequence, Sized
 from importlib import import_module
 from types import ModuleType
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
+
+Config = TypeVar("Config")
 
 LARGEST = 2**62  # of the numbers that files say: int64 takes it, and twice as much
 SPLITS = ("train", "validation", "test")  # of every data set here that has some
@@ -65,6 +68,32 @@ def check_strings(name: str, values: Sequence[str], count: int) -> None:
         raise ValueError(f"{name} must be {count} strings, got {len(values)}")
 
 
+def check_type(name: str, value: object, kind: type) -> None:
+    """Raises TypeError, naming the argument, unless it is of a kind."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be of type {kind.__name__}, got {type(value).__name__}")
+
+
+def config_or_default(config: Config | None, kind: type[Config]) -> Config:
+    """The settings of a model; for None the defaults.
+
+    Raises:
+        TypeError: they are of another kind, such as a dict.
+    """
+    if config is None:
+        return kind()
+    check_type("config", config, kind)
+    return config
+
+
+def check_coder(model: object) -> None:
+    """Raises TypeError unless a model makes codes of images, and images of codes, as `VQVAE`."""
+    if not all(callable(getattr(model, name, None)) for name in ("encode", "decode")):
+        raise TypeError(
+            f"model must have encode and decode, as VQVAE does; got {type(model).__name__}"
+        )
+
+
 def check_tensor(name: str, value: object) -> None:
     """Raises TypeError, naming the argument, unless it is a tensor of floating point."""
     if not isinstance(value, Tensor):
@@ -108,11 +137,10 @@ def check_images(x: Tensor, channels: int, num_halvings: int) -> None:
     """Raises unless x is a batch of float images that can be halved so often.
 
     Raises:
-        TypeError: x is not floating point.
+        TypeError: x is no tensor of floating point.
         ValueError: it is empty, or has another rank, channel count or size.
     """
-    if not x.is_floating_point():
-        raise TypeError(f"images must be floating point in [-1, 1], got {x.dtype}")
+    check_tensor("images", x)
     if x.ndim != 4 or x.shape[1] != channels:
         raise ValueError(f"images must have the shape (B, {channels}, H, W), got {tuple(x.shape)}")
     factor = 2**num_halvings

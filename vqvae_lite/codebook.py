@@ -140,7 +140,9 @@ def _best_of_tiles(
 def is_exporting() -> bool:
     """Whether a graph for any batch is being made: by `torch.export`, or by `torch.jit.trace`."""
     exporting = getattr(torch.compiler, "is_exporting", None)  # since PyTorch 2.7
-    return torch.jit.is_tracing() or bool(exporting and exporting())
+    # Documented, but not in the list of what the module exports.
+    tracing = torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+    return tracing or bool(exporting and exporting())
 
 
 def track_use(count: Tensor, codes: Tensor, decay: float) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
-from vqvae_lite.checks import size_of
+from vqvae_lite.checks import check_coder, check_integers, size_of
 from vqvae_lite.images import stack_images, to_float
 from vqvae_lite.model import VQVAE
 from vqvae_lite.modules import device_of, evaluating
@@ -25,8 +25,7 @@ class CodeMaps(Dataset):
     """
 
     def __init__(self, codes: Tensor):
-        if codes.is_floating_point() or codes.dtype == torch.bool:
-            raise TypeError(f"codes must be integers, got {codes.dtype}")
+        check_integers("codes", codes)
         if codes.ndim not in (3, 4) or not codes.numel():
             raise ValueError(
                 "codes must have the shape (N, h, w) or (N, num_codebooks, h, w), none of them 0; "
@@ -51,6 +50,7 @@ def code_batches(
 
     Arguments and errors are those of `encode_images`, of which it gives the parts.
     """
+    check_coder(model)
     size_of(images, "encode")
     device = device_of(model)
     batches = DataLoader(images, batch_size, collate_fn=stack_images)

@@ -6,7 +6,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm.auto import tqdm
 
-from vqvae_lite.checks import size_of
+from vqvae_lite.checks import check_coder, size_of
 from vqvae_lite.distributed import ALONE, Meeting, Place, share_of
 from vqvae_lite.images import stack_images, to_float, to_uint8
 from vqvae_lite.metrics import CodeUsage, compressed_bits, psnr, ssim
@@ -61,6 +61,7 @@ def evaluate(
         TypeError, ValueError: the data set does not say how many images it has, or has none.
         ConnectionError: another process has ended.
     """
+    check_coder(model)
     count = size_of(images, "evaluate on")
     meeting, device = Meeting(place), device_of(model)
     usage = CodeUsage(model.config.num_codes, model.config.num_codebooks)

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vqvae_lite.checks import check_tensor
 from vqvae_lite.images import check_uint8
 from vqvae_lite.modules import with_float64
 
@@ -200,8 +201,7 @@ def negative_log_likelihood(
 def _per_value(parameters: Tensor, likelihood: Likelihood) -> Tensor:
     """(B, C, parameters_per_value, H, W) in float32, also under autocast."""
     count = likelihood.parameters_per_value
-    if not parameters.is_floating_point():
-        raise TypeError(f"parameters must be floating point, got {parameters.dtype}")
+    check_tensor("parameters", parameters)
     if parameters.ndim != 4 or parameters.shape[1] % count or not parameters.numel():
         raise ValueError(
             f"parameters must have the shape (B, C * {count}, H, W), got {tuple(parameters.shape)}"

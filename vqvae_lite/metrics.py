@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vqvae_lite.checks import check_codes
+from vqvae_lite.checks import check_codes, check_integers, check_type
 from vqvae_lite.distributed import sum_over_processes, world_size
 from vqvae_lite.modules import with_float64
 
@@ -36,6 +36,7 @@ class CodeUsage:
             ValueError: a code is out of range, or the shape has no place for the codebooks.
         """
         num_codebooks, num_codes = self.counts.shape
+        check_integers("codes", codes)
         codes = codes.detach().cpu()
         check_codes(codes, num_codes, num_codebooks)
         rows = codes.movedim(1, 0) if num_codebooks > 1 else codes[None]
@@ -139,6 +140,7 @@ def compressed_bits(num_latents: int, num_codes: int) -> float:
 
 def _check_pair(images: Tensor, references: Tensor) -> None:
     for name, value in [("images", images), ("references", references)]:
+        check_type(name, value, Tensor)
         if value.dtype != torch.uint8:
             raise TypeError(f"{name} must be uint8, got {value.dtype}")
         if value.ndim != 4 or not value.numel():

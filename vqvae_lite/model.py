@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vqvae_lite.checks import check_images, check_positive_int
+from vqvae_lite.checks import check_images, check_integers, check_positive_int, config_or_default
 from vqvae_lite.images import exact_uint8, to_float
 from vqvae_lite.likelihoods import Bound, get_likelihood, negative_log_likelihood
 from vqvae_lite.modules import evaluating, with_float64
@@ -84,7 +84,7 @@ class VQVAE(nn.Module):
 
     def __init__(self, config: ModelConfig | None = None, generator: torch.Generator | None = None):
         super().__init__()
-        config = config or ModelConfig()
+        config = config_or_default(config, ModelConfig)
         check_positive_int(num_codebooks=config.num_codebooks, code_dim=config.code_dim)
         if not 0 < config.noise_variance < float("inf"):
             raise ValueError(
@@ -154,6 +154,7 @@ class VQVAE(nn.Module):
             TypeError, ValueError: for codes of another dtype, shape or range.
         """
         rank = 3 if self.config.num_codebooks == 1 else 4
+        check_integers("codes", codes)
         if codes.ndim != rank:
             raise ValueError(f"codes must have {rank} dimensions, got shape {tuple(codes.shape)}")
         with evaluating(self):

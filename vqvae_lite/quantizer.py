@@ -211,7 +211,10 @@ class VectorQuantizer(FullPrecision):
             (num_codes, code_dim) if num_codebooks == 1 else (num_codebooks, num_codes, code_dim)
         )
         dtype = torch.promote_types(torch.get_default_dtype(), torch.float32)
-        codebook = torch.empty(shape, dtype=dtype)
+        try:
+            codebook = torch.empty(shape, dtype=dtype)
+        except RuntimeError as error:
+            raise ValueError(f"no memory for a codebook of the shape {shape}") from error
         codebook.uniform_(-1 / num_codes, 1 / num_codes, generator=generator)
         if decay is None:
             self.codebook = nn.Parameter(codebook)

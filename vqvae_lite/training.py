@@ -26,7 +26,7 @@ from vqvae_lite.checkpoints import (
     save_checkpoint,
     step_path,
 )
-from vqvae_lite.checks import check_positive_int, size_of
+from vqvae_lite.checks import check_positive_int, check_type, size_of
 from vqvae_lite.distributed import ALONE, Place, check_joint, share_buffers
 from vqvae_lite.images import stack_images, to_float
 from vqvae_lite.metrics import Record, Window, check_output
@@ -133,6 +133,8 @@ def train(
             would see the batch of one process alone.
         TrainingError: a loss or an encoder output is NaN or Inf.
     """
+    check_type("model", model, nn.Module)
+    check_type("config", config, TrainingConfig)
     if config.batch_size % place.world:
         raise ValueError(
             f"batch_size {config.batch_size} does not divide among {place.world} processes"

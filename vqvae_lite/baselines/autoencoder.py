@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vqvae_lite.checks import check_codes, check_images, check_positive_int
+from vqvae_lite.checks import check_codes, check_images, check_positive_int, config_or_default
 from vqvae_lite.images import exact_uint8, to_float
 from vqvae_lite.likelihoods import Bound, get_likelihood, negative_log_likelihood
 from vqvae_lite.modules import FullPrecision, evaluating, with_float64
@@ -65,7 +65,7 @@ class Autoencoder(FullPrecision):
 
     def __init__(self, config: AutoencoderConfig | None = None):
         super().__init__()
-        self.config = config = config or AutoencoderConfig()
+        self.config = config = config_or_default(config, AutoencoderConfig)
         check_positive_int(num_codebooks=config.num_codebooks, num_codes=config.num_codes)
         if config.num_codes < 2:
             raise ValueError(f"num_codes must be at least 2, got {config.num_codes}")

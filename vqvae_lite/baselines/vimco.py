@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from vqvae_lite.checks import check_images, check_positive_int
+from vqvae_lite.checks import check_images, check_positive_int, config_or_default
 from vqvae_lite.images import exact_uint8, to_float
 from vqvae_lite.likelihoods import Bound, get_likelihood, negative_log_likelihood
 from vqvae_lite.modules import evaluating, with_float64
@@ -73,7 +73,7 @@ class VIMCO(nn.Module):
 
     def __init__(self, config: VIMCOConfig | None = None):
         super().__init__()
-        config = config or VIMCOConfig()
+        config = config_or_default(config, VIMCOConfig)
         check_positive_int(
             num_codes=config.num_codes,
             code_dim=config.code_dim,

@@ -1,12 +1,13 @@
 """What every prior draws with: a seed, a sharpness, one code a row, and on what condition."""
 
 import math
+from numbers import Integral
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from vqvae_lite.checks import check_label, check_positive_int
+from vqvae_lite.checks import check_integers, check_label, check_positive_int, check_tensor
 from vqvae_lite.modules import with_float64
 
 
@@ -14,13 +15,16 @@ def generator_for(model: nn.Module, device: torch.device, seed: int | None) -> t
     """What a sample is drawn with; for no seed, seeded from torch's default generator.
 
     Raises:
+        TypeError: the seed is no whole number.
         ValueError: the model has NaN or Inf among its weights.
     """
+    if seed is not None and not isinstance(seed, Integral):
+        raise TypeError(f"seed must be an int or None, got {seed!r}")
     if not all(parameter.isfinite().all() for parameter in model.parameters()):
         raise ValueError("model must have finite weights, got NaN or Inf in them")
     # `draw` draws in float64.
     generator = torch.Generator("cpu" if device.type == "mps" else device)
-    generator.manual_seed(int(torch.randint(2**62, ())) if seed is None else seed)
+    generator.manual_seed(int(torch.randint(2**62, ())) if seed is None else int(seed))
     return generator
 
 
@@ -83,8 +87,7 @@ def check_conditions(
     if label is not None and config.num_classes is not None:
         check_label(label, size[0], config.num_classes)
     if condition is not None:
-        if not condition.is_floating_point():
-            raise TypeError(f"condition must be floating point, got {condition.dtype}")
+        check_tensor("condition", condition)
         shape = (size[0], config.condition_channels, *size[1:])
         if condition.shape != shape:
             raise ValueError(f"condition must have the shape {shape}, got {tuple(condition.shape)}")
@@ -103,8 +106,7 @@ class Codebooks(Protocol):
 def arrange_given(given: Tensor, config: Codebooks, size: tuple[int, int, int]) -> Tensor:
     """A copy of the given codes as int64 (B, H, W, C), -1 where there is none, if they fit."""
     num_codes, num_codebooks = config.num_codes, config.num_codebooks
-    if given.is_floating_point() or given.dtype == torch.bool:
-        raise TypeError(f"given must be integers, got {given.dtype}")
+    check_integers("given", given)
     full = size if num_codebooks == 1 else (size[0], num_codebooks, *size[1:])
     if given.shape != full:
         raise ValueError(f"given must have the shape {full}, got {tuple(given.shape)}")

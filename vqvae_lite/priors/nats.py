@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from vqvae_lite.checks import check_integers
 from vqvae_lite.metrics import CodeUsage
 from vqvae_lite.modules import device_of, with_float64
 
@@ -33,6 +34,7 @@ class CodeFrequencies:
     """
 
     def __init__(self, codes: Tensor, num_codes: int):
+        check_integers("codes", codes)
         num_codebooks = codes.shape[1] if codes.ndim == 4 else 1
         usage = CodeUsage(num_codes, num_codebooks)
         usage.update(codes)
@@ -69,6 +71,8 @@ def nats_per_code(
         TypeError, ValueError: there are no codes, a condition has another number of rows, or as
             `prior.log_prob`.
     """
+    for row in [codes] if isinstance(codes, Tensor) or not isinstance(codes, Sequence) else codes:
+        check_integers("codes", row)
     count = sum(row.numel() for row in codes)
     if not count:
         raise ValueError(f"there are no codes to measure, only {len(codes)} rows of none")

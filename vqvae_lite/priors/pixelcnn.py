@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from vqvae_lite.checks import check_codes, check_positive_int
+from vqvae_lite.checks import check_codes, check_positive_int, check_type, config_or_default
 from vqvae_lite.modules import device_of, evaluating
 from vqvae_lite.priors.attention import HEAD_WIDTH, CausalAttention, positions
 from vqvae_lite.priors.drawing import (
@@ -121,7 +121,7 @@ class GatedPixelCNN(nn.Module):
 
     def __init__(self, config: PixelCNNConfig | None = None):
         super().__init__()
-        self.config = config = config or PixelCNNConfig()
+        self.config = config = config_or_default(config, PixelCNNConfig)
         num_vectors = config.num_codebooks * config.num_codes
         self.embedding = nn.EmbeddingBag(num_vectors, config.width, mode="sum")
         # The sum over the codebooks then has the variance of one vector.
@@ -226,8 +226,9 @@ class GatedPixelCNN(nn.Module):
             TypeError, ValueError: for an argument of another type, shape or range, or a model with
                 NaN or Inf among its weights.
         """
+        check_type("model", self, GatedPixelCNN)  # also called as a function: see `sample` below
         config, device = self.config, device_of(self)
-        if len(shape) != 2:
+        if not isinstance(shape, Sequence) or len(shape) != 2:
             raise ValueError(f"shape must be a height and a width, got {shape!r}")
         height, width = shape
         check_positive_int(height=height, width=width, batch=batch)

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from vqvae_lite.checks import check_codes, check_positive_int
+from vqvae_lite.checks import check_codes, check_positive_int, config_or_default
 from vqvae_lite.modules import device_of, evaluating
 from vqvae_lite.priors.drawing import check_conditions, check_sharpness, draw, generator_for
 from vqvae_lite.priors.sampling import walk_sequence
@@ -105,7 +105,7 @@ class WaveNet(nn.Module):
 
     def __init__(self, config: WaveNetConfig | None = None):
         super().__init__()
-        self.config = config = config or WaveNetConfig()
+        self.config = config = config_or_default(config, WaveNetConfig)
         width, layers = config.width, len(config.dilations)
         self.embedding = nn.Embedding(config.num_codes, width)
         # Earlier step and present one side by side; the next layer's bias serves `out` as well.

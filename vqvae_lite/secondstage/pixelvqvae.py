@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vqvae_lite.checks import check_codes, check_positive_int
+from vqvae_lite.checks import check_codes, check_positive_int, config_or_default
 from vqvae_lite.modules import evaluating
 from vqvae_lite.quantizers import get_quantizer, quantizer_of
 from vqvae_lite.secondstage.maps import Latents, MapConfig, MapDecoder, MapEncoder
@@ -74,7 +74,7 @@ class PixelVQVAE(nn.Module):
         self, config: PixelVQVAEConfig | None = None, generator: torch.Generator | None = None
     ):
         super().__init__()
-        self.config = config = config or PixelVQVAEConfig()
+        self.config = config = config_or_default(config, PixelVQVAEConfig)
         check_positive_int(num_codebooks=config.num_codebooks, code_dim=config.code_dim)
         get_quantizer(config.quantizer)  # an unknown one is refused before anything is made
         inputs = config.num_codebooks * config.code_dim

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vqvae_lite.checks import check_label, check_positive_int
+from vqvae_lite.checks import check_label, check_positive_int, config_or_default
 from vqvae_lite.modules import FullPrecision, evaluating
 from vqvae_lite.quantizers import get_quantizer, quantizer_of
 from vqvae_lite.sound.measures import BANDS, FRAME_HOP, mfcc
@@ -98,7 +98,7 @@ class CepstralVQVAE(FullPrecision):
 
     def __init__(self, config: CepstralConfig | None = None):
         super().__init__()
-        self.config = config = config or CepstralConfig()
+        self.config = config = config_or_default(config, CepstralConfig)
         get_quantizer(config.quantizer)  # an unknown one is refused before anything is made
         size, width = config.coefficients, config.width
         self.register_buffer("mean", torch.zeros(size))

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vqvae_lite.checks import check_codes, check_positive_int
+from vqvae_lite.checks import check_codes, check_positive_int, config_or_default
 from vqvae_lite.distributed import JointBatchNorm
 from vqvae_lite.modules import evaluating
 from vqvae_lite.priors.wavenet import WaveNet, WaveNetConfig
@@ -161,7 +161,7 @@ class SoundVQVAE(nn.Module):
 
     def __init__(self, config: SoundConfig | None = None):
         super().__init__()
-        self.config = config = config or SoundConfig()
+        self.config = config = config_or_default(config, SoundConfig)
         get_quantizer(config.quantizer)  # an unknown one is refused before anything is made
         self.encoder = SoundEncoder(config)
         self.quantizer = quantizer_of(config)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from vqvae_lite.checks import check_classes, check_codes, check_positive_int
+from vqvae_lite.checks import check_classes, check_codes, check_positive_int, config_or_default
 from vqvae_lite.modules import evaluating, with_float64
 from vqvae_lite.priors.drawing import check_sharpness, draw, generator_for
 from vqvae_lite.priors.layers import CodeHead
@@ -83,7 +83,7 @@ class VideoPrior(nn.Module):
 
     def __init__(self, config: VideoConfig | None = None):
         super().__init__()
-        self.config = config = config or VideoConfig()
+        self.config = config = config_or_default(config, VideoConfig)
         self.past = Past(config)
         self.frame = GatedPixelCNN(config.pixelcnn) if config.num_layers else AtOnce(config)
 
