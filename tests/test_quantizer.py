@@ -226,6 +226,24 @@ def test_eval_mode_changes_nothing(decay, restart_below):
         assert torch.equal(value, before[name]), name
 
 
+@pytest.mark.parametrize("decay", [None, 0.9])
+def test_eval_is_what_freezes_a_codebook_in_a_model_that_trains(decay):
+    vq = quantizer(16, 2, decay=decay, restart_below=0.1)
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), vq)
+    model.train().requires_grad_(False)
+    before = copy.deepcopy(vq.state_dict())
+    model(latents(8, 2))
+    assert not torch.equal(vq.count, before["count"]), "requires_grad_ is no switch of it"
+    before = copy.deepcopy(vq.state_dict())
+    model.train()
+    vq.eval()
+    model.requires_grad_(True)
+    model(latents(8, 2, seed=1)).loss.backward()
+    for name, value in vq.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    assert model[0].weight.grad.abs().sum() > 0
+
+
 def test_encode_changes_nothing_in_training_mode():
     vq = quantizer(16, 3, restart_below=0.1)
     before = copy.deepcopy(vq.state_dict())

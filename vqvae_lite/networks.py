@@ -18,7 +18,8 @@ def map_size(images: Tensor, num_halvings: int) -> tuple[int, int]:
 class ResidualBlock(nn.Module):
     """x + conv1x1(ReLU(conv3x3(ReLU(x)))): "ReLU, 3x3 conv, ReLU, 1x1 conv" of section 4.1.
 
-    The first ReLU is not in place: it would turn the x of the sum into ReLU(x).
+    The first ReLU is not in place: it would turn the x of the sum into ReLU(x). The second is, as
+    all others of the networks, which come after a convolution or a sum that nobody else needs.
 
     Args:
         width: channels of the input, the output and between.
@@ -31,7 +32,7 @@ class ResidualBlock(nn.Module):
         self.conv1x1 = nn.Conv2d(width, width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv1x1(F.relu(self.conv3x3(F.relu(x))))
+        return x + self.conv1x1(F.relu(self.conv3x3(F.relu(x)), inplace=True))
 
 
 class Encoder(nn.Module):
@@ -76,10 +77,10 @@ class Encoder(nn.Module):
         x = x.to(self.to_codes.weight.dtype)
         for index, halving in enumerate(self.halvings):
             # A residual block begins with its own ReLU, so the last halving needs none.
-            x = halving(F.relu(x)) if index else halving(x)
+            x = halving(F.relu(x, inplace=True)) if index else halving(x)
         for residual in self.residuals:
             x = residual(x)
-        return self.to_codes(F.relu(x))
+        return self.to_codes(F.relu(x, inplace=True))
 
 
 class Decoder(nn.Module):
@@ -126,7 +127,7 @@ class Decoder(nn.Module):
         for residual in self.residuals:
             x = residual(x)
         for doubling in self.doublings:
-            x = doubling(F.relu(x))
+            x = doubling(F.relu(x, inplace=True))
         return x
 
 
