@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from test_files import holder
 from test_modes import SETTINGS
-from vqvae_lite.distributed import JointBatchNorm, Place, check_joint, processes
+from vqvae_lite.distributed import JointBatchNorm, Place, check_joint, memory_of, processes
 from vqvae_lite.models import MODELS as ALL_MODELS
 from vqvae_lite.models import load_checkpoint, new_model
 from vqvae_lite.priors.pixelcnn import PixelCNNConfig
@@ -197,6 +198,115 @@ def test_the_first_process_keeps_the_checkpoints(together):
     assert [tuple(record) for record in checkpoint.config["history"]] == records
 
 
+ILL = """
+import sys, torch
+import test_distributed as t
+from vqvae_lite.distributed import entered_by_first, processes
+from vqvae_lite.files import locked
+from vqvae_lite.recipes.profiles import get_recipe
+from vqvae_lite.recipes.run import train_by
+case, folder = sys.argv[1:]
+
+class Ill(torch.nn.Module):  # in one process, from its third step on; or while it is computed
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(()))
+        self.steps = 0
+    def forward(self, x):
+        self.steps += 1
+        ill = self.steps == 3 and place.rank == 1
+        if ill and case == "raises":
+            raise ValueError("z_e contains NaN")
+        return t.Loss(self.weight * x.mean() * (float("nan") if ill else 1.0))
+
+with processes("cpu") as place:
+    try:
+        if case == "locked":
+            with entered_by_first(place, locked(folder, "trained in")):
+                pass
+        elif case == "share":
+            train_by(get_recipe("folder", "quick", ["batch_size=5"], folder="none"), folder, place)
+        else:
+            t.train(Ill(), t.data_of("vqvae")[0], t.CONFIG, place=place, prepare=t.first_of,
+                    progress=False)
+    except Exception as error:
+        print(f"{place.rank}: {type(error).__name__}: {error}".splitlines()[0], flush=True)
+"""
+
+
+def end_of_two(case: str, folder: Path) -> tuple[list[str], str]:
+    """What each of two processes says in the end, and what they say on the way."""
+    (folder / "ill.py").write_text(ILL)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    path = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
+    done = subprocess.run(
+        [*command, str(folder / "ill.py"), case, str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path},
+    )
+    return sorted(done.stdout.splitlines()), done.stderr
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_nan_in_one_process_ends_them_all(tmp_path):
+    said, warned = end_of_two("nan", tmp_path)
+    assert said == [
+        "0: TrainingError: step 3: the loss of another process is not finite",
+        "1: TrainingError: step 3: the loss is nan",
+    ]
+    assert "Warning" not in warned
+
+
+@pytest.mark.slow
+def test_an_error_in_one_process_keeps_none_waiting(tmp_path):
+    said, _ = end_of_two("raises", tmp_path)
+    assert said[1] == "1: TrainingError: step 3: z_e contains NaN"
+    assert said[0].startswith("0: ")
+
+
+@pytest.mark.slow
+def test_what_the_first_process_is_refused_the_others_are_told(tmp_path):
+    other = holder(tmp_path)
+    try:
+        said, _ = end_of_two("locked", tmp_path)
+    finally:
+        other.kill()
+        other.communicate()
+    refused = f"BlockingIOError: {tmp_path} is being trained in by another process"
+    assert said == [f"0: {refused}", f"1: {refused}"]
+
+
+@pytest.mark.slow
+def test_whether_a_batch_divides_is_asked_before_data_are_read(tmp_path):
+    said, _ = end_of_two("share", tmp_path)
+    assert said == [
+        f"{rank}: ValueError: batch_size 5 does not divide among 2 processes" for rank in range(2)
+    ]
+
+
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    asked = pytest.raises(ValueError, match="'cuda:7' was asked for, but there are 2 CUDA GPUs")
+    with asked, processes("cuda:7"):
+        pass
+
+
+def test_the_memory_of_a_cpu_is_no_more_than_the_machines(monkeypatch):
+    whole = memory_of(torch.device("cpu"))
+    if whole is None:
+        pytest.skip("this system does not say")
+    assert 2**28 < whole <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    import resource
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (2**20, resource.RLIM_INFINITY))
+    assert memory_of(torch.device("cpu")) == 2**20
+    monkeypatch.delattr(os, "sysconf")  # as on Windows
+    assert memory_of(torch.device("cpu")) is None
+
+
 class Normed(nn.Module):
     """Somebody else's model, with a norm of torch's own."""
 
@@ -244,6 +354,7 @@ def test_alone_on_a_gpu_the_device_is_one_that_torch_can_set(asked, monkeypatch)
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "set_device", set_device)
     with processes(asked) as place:
         assert place == Place(0, 1, torch.device("cuda", 0))

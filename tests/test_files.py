@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -18,12 +19,15 @@ from vqvae_lite.files import (
     Files,
     check_amount,
     in_order,
+    locked,
     reading,
     reason,
     to_write,
     visible_files,
     writing,
 )
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_whatever_a_library_raises_over_a_file_names_the_file():
@@ -263,3 +267,69 @@ def test_what_a_worker_raises_is_the_same_line(workers):
     with pytest.raises(ValueError, match=r"a\.png") as caught:
         next(iter(DataLoader(Broken(), num_workers=workers)))
     assert reason(caught.value) == "a.png cannot be read as an image: it is bad: very"
+
+
+HOLD = """
+import os, sys, time
+from vqvae_lite.files import locked
+with locked(sys.argv[1], "used"):
+    if sys.argv[2:] and os.fork() == 0:
+        time.sleep(60)
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def holder(folder, *more):
+    """Another process that has locked a folder."""
+    command = [sys.executable, "-c", HOLD, str(folder), *more]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    assert process.stdout.readline() == b"held\n"
+    return process
+
+
+def test_a_locked_folder_is_refused_to_others_until_its_process_ends_however_it_does(tmp_path):
+    other = holder(tmp_path / "new" / "run")
+    refused = pytest.raises(BlockingIOError, match=r"run is being used by another process")
+    try:
+        with refused, locked(tmp_path / "new" / "run", "used"):
+            pass
+    finally:
+        other.kill()
+        other.communicate()
+    assert os.listdir(tmp_path / "new" / "run") == [".lock"], "what the kill left is harmless"
+    with locked(tmp_path / "new" / "run", "used"):
+        pass
+    assert os.listdir(tmp_path / "new" / "run") == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no process inherits there")
+def test_no_process_that_a_killed_one_started_keeps_the_lock(tmp_path):
+    other = holder(tmp_path, "fork")
+    os.kill(other.pid, signal.SIGKILL)
+    os.waitpid(other.pid, 0)
+    with locked(tmp_path, "used"):
+        pass
+
+
+def test_who_has_locked_a_folder_may_again_and_leaves_no_folder_that_it_made(tmp_path):
+    with locked(tmp_path / "run", "used"):
+        with locked(tmp_path / "run", "used"):
+            pass
+        other = subprocess.run(
+            [sys.executable, "-c", HOLD, str(tmp_path / "run")],
+            capture_output=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        assert b"being used by another process" in other.stderr, "the inner one lets go of nothing"
+    assert os.listdir(tmp_path) == []
+    with locked(tmp_path / "run", "used"):
+        (tmp_path / "run" / "kept").touch()
+    assert os.listdir(tmp_path / "run") == ["kept"]
+    with (
+        pytest.raises(OSError, match="kept cannot be written"),
+        locked(tmp_path / "run" / "kept", "used"),
+    ):
+        pass

@@ -2,13 +2,16 @@
 
 import copy
 import json
+import os
 import pickle
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import types
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -18,9 +21,10 @@ import torch
 from PIL import Image
 from torch import nn
 
+from test_files import holder
 from vqvae_lite import training
 from vqvae_lite.baselines.vae import VAE, VAEConfig
-from vqvae_lite.checkpoints import last_checkpoint, save_checkpoint, step_path
+from vqvae_lite.checkpoints import CheckpointError, last_checkpoint, save_checkpoint, step_path
 from vqvae_lite.distributed import Place, processes
 from vqvae_lite.encoding import CodeMaps
 from vqvae_lite.evaluation import evaluate
@@ -185,9 +189,137 @@ def test_training_refuses_what_cannot_be(tmp_path):
     done = load_checkpoint(tmp_path)
     with pytest.raises(ValueError, match="taken 6 of 6 steps already"):
         train(done.model, data(), CONFIG, resume=done)
-    half = done._replace(optimizer=dict(list(done.optimizer.items())[:3]))
-    with pytest.raises(ValueError, match="cannot be resumed"):
-        train(half.model, data(), replace(CONFIG, steps=8), resume=half)
+
+
+def of_another_shape(tensors):
+    return {name: value[:1] if value.ndim > 2 else value for name, value in tensors.items()}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tensors: dict(list(tensors.items())[:3]),
+        lambda tensors: {n: v for n, v in tensors.items() if n != "decoder.doublings.0.bias/step"},
+        lambda tensors: {**tensors, "more/step": torch.ones(())},
+        lambda tensors: {name: value[None] for name, value in tensors.items()},
+        of_another_shape,
+    ],
+)
+def test_an_optimizer_of_other_parameters_is_refused(tmp_path, change):
+    model = new_model()
+    train(model, data(), CONFIG, run=tmp_path, progress=False)
+    done = load_checkpoint(tmp_path)
+    other = done._replace(optimizer=change(done.optimizer))
+    with pytest.raises(CheckpointError, match="optimizer.safetensors does not fit the model: "):
+        train(other.model, data(), replace(CONFIG, steps=8), resume=other)
+    assert not done.model.training, "nothing was begun"
+
+
+def test_a_seed_may_be_as_large_as_can_be():
+    config = replace(CONFIG, seed=2**63 - 1, steps=1)
+    train(new_model(), data(), config, progress=False)
+
+
+def test_another_process_in_the_run_is_named_before_the_first_step(tmp_path):
+    other = holder(tmp_path)
+    try:
+        for resume in (False, True):
+            checkpoint = None
+            if resume:
+                path = save_checkpoint(step_path(tmp_path, 1), new_model(), step=1)
+                checkpoint = load_checkpoint(path)
+            with pytest.raises(BlockingIOError, match="is being trained in by another process"):
+                train(new_model(), data(), CONFIG, run=tmp_path, resume=checkpoint, progress=False)
+    finally:
+        other.kill()
+        other.communicate()
+    train(new_model(), data(), CONFIG, run=tmp_path, progress=False)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["step-00000006"]
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder with room for 300 kB, no more."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(folder)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no disk can be mounted here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_ends_a_run_with_one_line_and_its_last_checkpoint_whole(small_disk):
+    """An honest one: the first checkpoint, of some 90 kB, fits; then something fills the disk."""
+    run = small_disk / "run"
+    config = replace(CONFIG, steps=3)
+    unbroken, broken = new_model(), new_model()
+    train(unbroken, data(), CONFIG, progress=False)
+
+    def fill() -> None:
+        with suppress(OSError), (small_disk / "filler").open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(1024))
+
+    full = pytest.raises(OSError, match=rf"^{run}/step-0000000\d cannot be written: .*No space")
+    fill()
+    with full:
+        train(new_model(), data(), config, run=run, progress=False)
+    assert not run.exists(), "the first checkpoint"
+    (small_disk / "filler").unlink()
+    train(broken, data(), config, run=run, progress=False)
+    fill()
+    for _ in range(2):  # the second checkpoint, and once more while the disk is still full
+        kept = load_checkpoint(run)
+        assert kept.config["step"] == 3
+        assert_same_state(kept.model, broken)
+        with full:
+            train(kept.model, data(), CONFIG, run=run, resume=kept, progress=False)
+        assert [entry.name for entry in run.iterdir()] == ["step-00000003"]
+    (small_disk / "filler").unlink()
+    kept = load_checkpoint(run)
+    train(kept.model, data(), CONFIG, run=run, resume=kept, progress=False)
+    assert_same_state(kept.model, unbroken)
+
+
+THREADS = """
+import sys, torch
+import test_training as t
+threads, file = sys.argv[1:]
+torch.set_num_threads(int(threads))
+model = t.new_model(t.replace(t.SMALL, width=32))
+first = {name: value.clone() for name, value in model.state_dict().items()}
+order = [index for batch in t.ShuffledBatches(10, t.CONFIG, 0, t.training.ALONE) for index in batch]
+config = t.replace(t.CONFIG, steps=2, batch_size=8, precision="float32")
+history = t.train(model, t.data(size=64), config, progress=False)
+torch.save((first, order, history[0].means["loss"], model.state_dict()), file)
+"""
+
+
+@pytest.mark.slow
+def test_the_same_threads_give_the_same_numbers_and_others_the_same_start(tmp_path):
+    """To the bit; across numbers of threads the first weights and the order of the images are."""
+    results = []
+    for number, threads in enumerate([1, 2, 2]):
+        file = tmp_path / f"{number}.pt"
+        command = [sys.executable, "-c", THREADS, str(threads), str(file)]
+        path = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
+        subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": path})
+        results.append(torch.load(file))
+    (first, order, loss, _), (*others, end), (*_, again) = results
+    assert all(torch.equal(value, others[0][name]) for name, value in first.items())
+    assert order == others[1]
+    assert loss == pytest.approx(others[2], rel=1e-4)  # of the first step; they drift apart later
+    assert all(torch.equal(value, again[name]) for name, value in end.items())
+
+
+def test_training_leaves_nothing_locked_after_an_error(tmp_path):
+    model = new_model()
+    with torch.no_grad():
+        model.decoder.from_codes.bias.fill_(float("nan"))
+    with pytest.raises(TrainingError, match="step 1: the loss is nan"):
+        train(model, data(), CONFIG, run=tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_checkpoint_is_resumed_by_its_own_kind_of_model_alone(tmp_path):
@@ -368,6 +500,12 @@ def test_without_its_optimizer_a_checkpoint_goes_on_with_a_new_one(tmp_path):
         ({"batch_size": 1.5}, TypeError, "batch_size must be an int"),
         ({"learning_rate": 0}, ValueError, "learning_rate must be finite and above 0"),
         ({"precision": "half"}, ValueError, "precision must be one of"),
+        ({"seed": -1}, ValueError, "seed must be at least 0, got -1"),
+        ({"seed": 2**63}, ValueError, "seed must be at most 9223372036854775807"),
+        ({"seed": 0.5}, TypeError, "seed must be an int"),
+        ({"workers": -1}, ValueError, "workers must be at least 0"),
+        ({"workers": 10**6}, ValueError, "workers must be at most 1024"),
+        ({"compile": "x"}, TypeError, "compile must be a bool"),
     ],
 )
 def test_bad_training_configurations(options, error, message):
@@ -380,7 +518,7 @@ def test_a_device_that_is_not_there():
         pytest.skip("this machine has a GPU")
     with pytest.raises(ValueError, match="no CUDA GPU is available"), processes("cuda"):
         pass
-    for device in ("meta", "gpu", "cudas"):
+    for device in ("meta", "gpu", "cudas", "foo", "", "cpu:3", "cuda:x", "cuda:-1", "mps:1"):
         with pytest.raises(ValueError, match="device must be cpu, cuda"), processes(device):
             pass
 

@@ -8,11 +8,12 @@ In 8 bits each row of a matrix or kernel has a scale of its own, and what has no
 bias, is in half precision. Loading gives float32 again. What the model measures may move in the
 last digits: measure it once more before it is shared. A model that a prior stands on gives other
 codes at some places, and its fingerprint, which the prior's `codes_of` names, is another: --keep
-what decides the codes, or leave such a model alone. Integers stay as they are.
+what decides the codes, or leave such a model alone. Integers stay as they are. The checksums in
+config.json are those of the new weights.
 """
 
 import argparse
-import os
+import json
 import sys
 from pathlib import Path
 
@@ -22,7 +23,9 @@ from safetensors.torch import save_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from vqvae_lite.checkpoints import SCALE
+from vqvae_lite.checkpoints import write_config
+from vqvae_lite.files import writing
+from vqvae_lite.models import SCALE
 
 
 def shrink(path: Path, keep: tuple[str, ...] = (), bits: int = 16) -> int:
@@ -59,9 +62,13 @@ def shrink(path: Path, keep: tuple[str, ...] = (), bits: int = 16) -> int:
         else:
             state[name] = value.half()
     before = file.stat().st_size
-    partial = file.with_suffix(".partial")
-    save_file(state, partial, metadata)
-    os.replace(partial, file)
+    with writing(file) as partial:
+        save_file(state, partial, metadata)
+    about = path / "config.json"
+    if about.exists():
+        config = json.loads(about.read_text(encoding="utf-8"))
+        with writing(about) as partial:
+            write_config(partial, config)
     return before - file.stat().st_size
 
 

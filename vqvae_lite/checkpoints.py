@@ -1,31 +1,33 @@
 """Checkpoints: weights as safetensors beside a JSON of the configuration.
 
 A checkpoint is a folder with `model.safetensors`, `config.json` and, where training may go on,
-`optimizer.safetensors`. A run is a folder of checkpoints, `step-00001000` and so on. Each is
-written under another name, flushed to the disk and then renamed, which happens wholly or not at
-all, and the one before is removed only after that: whenever a run is killed, its last good
-checkpoint is there.
+`optimizer.safetensors`. The configuration has a checksum of each of them, and of itself. A run is a
+folder of checkpoints, `step-00001000` and so on. Each is written under another name, flushed to the
+disk and then renamed, which happens wholly or not at all, and the one before is removed only after
+that: whenever a run is killed, its last good checkpoint is there.
 """
 
+import hashlib
 import json
-import os
 import re
+import reprlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from vqvae_lite.files import flush
+from vqvae_lite.checks import check_not_negative
+from vqvae_lite.files import reading, writing
 
-FORMAT = "vqvae-lite checkpoint 1"
-# Beside a weight that is stored in 8 bits: what a 1 stands for in each of its rows.
-SCALE = ":scale"
+FORMAT = "vqvae-lite checkpoint 2"
+CHECKSUMS = "sha256"  # in a configuration: of each file with tensors, by its name, and of "config"
+_RESERVED = ("format", "kind", "step", "model", CHECKSUMS)
+_ADAM = ("step", "exp_avg", "exp_avg_sq")  # what it keeps of each parameter
 _STEP_NAME = re.compile(r"step-(\d{8,})")
 
 
@@ -67,10 +69,13 @@ def save_checkpoint(
         optimizer: named tensors to resume from.
 
     Raises:
-        TypeError: as `check_storable`.
+        TypeError: as `check_storable`, or the step is no int.
+        ValueError: the step is below 0, or as `check_storable`.
         FileExistsError: the path is taken; nothing is overwritten.
         CheckpointError: a weight is NaN or Inf; nothing is written.
+        OSError: it cannot be written, as on a full disk; nothing of it is left.
     """
+    check_not_negative(step=step)
     about = check_storable(model, details)
     path = Path(path)
     if path.exists():
@@ -79,22 +84,39 @@ def save_checkpoint(
     for name, value in state.items():
         if not torch.isfinite(value).all():
             raise CheckpointError(f"not saved at step {step}: {name} contains NaN or Inf")
-    config = {"format": FORMAT, "kind": about["kind"], "step": step, "model": about["model"]}
-    config.update(details or {})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    save_file(state, partial / "model.safetensors")
-    if optimizer:
-        save_file(_copies(optimizer), partial / "optimizer.safetensors")
-    text = json.dumps(config, indent=2) + "\n"
-    (partial / "config.json").write_text(text, encoding="utf-8", newline="\n")
-    for file in [*partial.iterdir(), partial]:
-        flush(file)
-    partial.rename(path)
-    flush(path.parent)
+    with writing(path) as partial:
+        partial.mkdir()
+        save_file(state, partial / "model.safetensors")
+        if optimizer:
+            save_file(_copies(optimizer), partial / "optimizer.safetensors")
+        config = {"format": FORMAT, "kind": about["kind"], "step": step, "model": about["model"]}
+        write_config(partial / "config.json", {**config, **(details or {})})
     return path
+
+
+def write_config(path: Path, config: dict) -> None:
+    """Writes a configuration with the checksums of what it says, and of the files beside it."""
+    files = sorted(path.parent.glob("*.safetensors"))
+    sums = {"config": sum_of_config(config), **{file.name: sum_of_file(file) for file in files}}
+    text = json.dumps({**config, CHECKSUMS: sums}, indent=2) + "\n"
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def sum_of_config(config: dict) -> str:
+    """The SHA-256 of what a configuration says, but for checksums, however it is laid out."""
+    stated = {name: value for name, value in config.items() if name != CHECKSUMS}
+    as_read = json.loads(json.dumps(stated))  # where a name is always a text, and a tuple a list
+    text = json.dumps(as_read, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sum_of_file(path: Path) -> str:
+    """The SHA-256 of a file, however large it is."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(2**20):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def check_storable(model: nn.Module, details: dict | None = None) -> dict:
@@ -105,6 +127,7 @@ def check_storable(model: nn.Module, details: dict | None = None) -> dict:
 
     Raises:
         TypeError: it lacks one of them, or `config` or the details cannot be stored as JSON.
+        ValueError: the details would take the place of what a checkpoint says itself.
     """
     kind, config = getattr(model, "kind", None), getattr(model, "config", None)
     if not isinstance(kind, str):
@@ -121,8 +144,11 @@ def check_storable(model: nn.Module, details: dict | None = None) -> dict:
     for what, value in [(f"config of {type(model).__name__}", about), ("details", details)]:
         try:
             json.dumps(value)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise TypeError(f"{what} cannot be stored as JSON: {error}") from error
+    taken = [name for name in _RESERVED if name in (details or {})]
+    if taken:
+        raise ValueError(f"details must not hold {taken[0]!r}: a checkpoint says that by itself")
     return about
 
 
@@ -140,13 +166,14 @@ def check_resumable(checkpoint: Checkpoint, model: nn.Module) -> None:
                 f"{checkpoint.path} cannot be resumed: its model has {name} {theirs.get(name)!r}, "
                 f"the one given {ours.get(name)!r}"
             )
-    names = {name.rsplit("/", 1)[0] for name in checkpoint.optimizer}
-    expected = {name for name, _ in _learning(model)}
-    if names and names != expected:
-        raise ValueError(
-            f"{checkpoint.path} cannot be resumed: its optimizer state covers {len(names)} of the "
-            f"model's {len(expected)} parameters"
-        )
+    if checkpoint.optimizer:
+        expected = {
+            f"{name}/{key}": () if key == "step" else tuple(parameter.shape)
+            for name, parameter in _learning(model)
+            for key in _ADAM
+        }
+        given = {name: tuple(value.shape) for name, value in checkpoint.optimizer.items()}
+        check_shapes(expected, given, checkpoint.path / "optimizer.safetensors", "the model")
 
 
 def optimizer_state(optimizer: torch.optim.Adam, model: nn.Module) -> dict[str, Tensor]:
@@ -154,9 +181,9 @@ def optimizer_state(optimizer: torch.optim.Adam, model: nn.Module) -> dict[str, 
     tensors = {}
     for name, parameter in _learning(model):
         none = torch.zeros_like(parameter)
-        state = optimizer.state[parameter] or {
-            "step": torch.zeros(()), "exp_avg": none, "exp_avg_sq": none
-        }  # fmt: skip
+        state = optimizer.state[parameter] or dict(
+            zip(_ADAM, (torch.zeros(()), none, none), strict=True)
+        )
         tensors.update({f"{name}/{key}": value for key, value in state.items()})
     return tensors
 
@@ -168,7 +195,7 @@ def restore_optimizer(
     if not checkpoint.optimizer:
         return
     for name, parameter in _learning(model):
-        for key in ("step", "exp_avg", "exp_avg_sq"):
+        for key in _ADAM:
             value = checkpoint.optimizer[f"{name}/{key}"].clone()
             optimizer.state[parameter][key] = value if key == "step" else value.to(parameter)
 
@@ -182,9 +209,11 @@ def find_checkpoint(path: str | Path) -> Path:
 
     Raises:
         FileNotFoundError: there is none.
+        PermissionError: this user may not look.
     """
     path = Path(path)
-    found = path if (path / "config.json").exists() else last_checkpoint(path)
+    with reading(path, "a checkpoint or a run"):
+        found = path if (path / "config.json").exists() else last_checkpoint(path)
     if found is None:
         raise FileNotFoundError(
             f"no checkpoint at {path}: expected a folder with config.json and "
@@ -218,77 +247,44 @@ def remove_older(run: str | Path, step: int) -> None:
             shutil.rmtree(entry, ignore_errors=True)
 
 
-def read_config(path: Path) -> dict:
-    """The configuration of a checkpoint, with its "kind", "step" and "model" in it.
+def detail(checkpoint: Checkpoint, name: str, fits: Callable[[Any], bool], expected: str) -> Any:
+    """What a configuration says under a name beside its model's settings.
+
+    Args:
+        checkpoint: whose configuration.
+        name: such as "map".
+        fits: whether a value can be this; what it raises over one says that it cannot.
+        expected: what it should be, in words.
 
     Raises:
-        CheckpointError: it is no such file.
+        CheckpointError: it is something else, or not there.
     """
+    value = checkpoint.config.get(name)
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"{path} is not JSON: {error}") from error
-    if not isinstance(config, dict) or config.get("format") != FORMAT:
-        given = config.get("format") if isinstance(config, dict) else type(config).__name__
-        raise CheckpointError(f"{path}: expected the format {FORMAT!r}, got {given!r}")
-    # The first checkpoints held nothing but VQ-VAEs and did not say so.
-    config.setdefault("kind", "vqvae")
-    config.setdefault("model", None)
-    if not isinstance(config.get("step"), int):
-        raise CheckpointError(f"{path}: 'step' must be an int, got {config.get('step')!r}")
-    return config
+        right = fits(value)
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError):
+        right = False
+    if not right:
+        given = f"got {reprlib.repr(value)}" if name in checkpoint.config else "there is none"
+        raise CheckpointError(f"{checkpoint.path}: {name!r} must be {expected}, {given}")
+    return value
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file, by name; those stored in half precision or 8 bits become float32.
-
-    Raises:
-        CheckpointError: it is missing, truncated, or of another format.
-    """
-    try:
-        tensors = load_file(path)
-    except FileNotFoundError:
-        raise CheckpointError(f"{path} is missing") from None
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is truncated or not a safetensors file: {error}") from error
-    scales = {name: tensors.pop(name) for name in list(tensors) if name.endswith(SCALE)}
-    for name, scale in scales.items():
-        value = tensors.get(name.removesuffix(SCALE))
-        if value is None or value.dtype != torch.int8 or scale.shape != value.shape[:1]:
-            raise CheckpointError(f"{path}: {name} is of no weight in 8 bits with as many rows")
-    return {name: _widen(value, scales.get(name + SCALE)) for name, value in tensors.items()}
-
-
-def fill(model: nn.Module, state: dict[str, Tensor], path: Path) -> None:
-    """Gives a model the weights that a file holds.
-
-    Raises:
-        CheckpointError: they are of another model, or hold NaN or Inf.
-    """
-    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    given = {name: tuple(value.shape) for name, value in state.items()}
+def check_shapes(
+    expected: Mapping[str, tuple[int, ...]],
+    given: Mapping[str, tuple[int, ...]],
+    path: Path,
+    whose: str = "its configuration",
+) -> None:
+    """Raises CheckpointError unless a file's tensors have the names and shapes expected of them."""
     if expected != given:
         names = sorted(set(expected) ^ set(given)) or sorted(
             name for name in expected if expected[name] != given[name]
         )
         raise CheckpointError(
-            f"{path} does not fit its configuration: "
-            f"{', '.join(names[:3])}{' and more' if len(names) > 3 else ''} "
-            f"(missing, unknown, or of another shape)"
+            f"{path} does not fit {whose}: {', '.join(names[:3])}"
+            f"{' and more' if len(names) > 3 else ''} (missing, unknown, or of another shape)"
         )
-    for name, value in state.items():
-        if not torch.isfinite(value).all():
-            raise CheckpointError(f"{path}: {name} contains NaN or Inf")
-    model.load_state_dict(state)
-
-
-def _widen(value: Tensor, scale: Tensor | None) -> Tensor:
-    """A stored tensor as a model takes it; one in 8 bits has a scale for each of its rows."""
-    if scale is not None:
-        return value * scale.float().view(-1, *[1] * (value.ndim - 1))
-    if value.dtype in (torch.float16, torch.bfloat16):
-        return value.float()
-    return value.clone()  # or the file would stay mapped, and Windows would not remove it
 
 
 def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

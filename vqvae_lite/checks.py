@@ -115,6 +115,15 @@ def check_finite(name: str, value: Tensor) -> None:
         raise ValueError(f"{name} contains NaN or Inf ({bad} of {value.numel()} values)")
 
 
+def check_not_negative(**arguments: int) -> None:
+    """Raises TypeError or ValueError, naming the argument, unless each is an int of at least 0."""
+    for name, value in arguments.items():
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise TypeError(f"{name} must be an int, got {value!r}")
+        if value < 0:
+            raise ValueError(f"{name} must be at least 0, got {value}")
+
+
 def size_of(images: Dataset, use: str) -> int:
     """How many images a data set has.
 

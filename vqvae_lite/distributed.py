@@ -5,10 +5,12 @@ that a norm subtracts, is found by all of them together, or they would not do wh
 """
 
 import os
+import re
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -19,6 +21,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from vqvae_lite.modules import FullPrecision
 
 T = TypeVar("T")
+_DEVICE = re.compile(r"cpu|mps|cuda(:\d{1,3})?")
 
 
 class Place(NamedTuple):
@@ -47,12 +50,13 @@ def processes(device: str | None = None) -> Iterator[Place]:
             there is one. With several processes and "cuda" each takes the GPU of its local rank.
 
     Raises:
-        ValueError: the device is not to be had.
+        ValueError: the device is none, or not to be had.
     """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     rank = int(os.environ.get("RANK", "0"))
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    if device.partition(":")[0] not in ("cpu", "cuda", "mps"):
+    if device is None:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if not _DEVICE.fullmatch(device):
         raise ValueError(f"device must be cpu, cuda, cuda:N or mps, got {device!r}")
     chosen = torch.device(device)
     if chosen.type == "mps":
@@ -69,6 +73,11 @@ def processes(device: str | None = None) -> Iterator[Place]:
             chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         elif chosen.index is None:  # which `set_device` refuses
             chosen = torch.device("cuda", torch.cuda.current_device())
+        if chosen.index >= torch.cuda.device_count():
+            raise ValueError(
+                f"device {str(chosen)!r} was asked for, but there are {torch.cuda.device_count()} "
+                f"CUDA GPUs, the first of them cuda:0"
+            )
         torch.cuda.set_device(chosen)
     joined = world > 1 and not dist.is_initialized()
     if joined:
@@ -129,6 +138,51 @@ def ended_like_an_error() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def entered_by_first(place: Place, entered: AbstractContextManager) -> Iterator[None]:
+    """What the first process enters for all, such as a lock; where it cannot, none goes on.
+
+    Raises:
+        OSError: of what is entered; in the other processes too.
+    """
+    with ExitStack() as stack:
+        failed = None
+        if place.rank == 0:
+            try:
+                stack.enter_context(entered)
+            except OSError as error:
+                failed = error
+        if world_size() > 1:
+            told = [failed]
+            dist.broadcast_object_list(told, 0)
+            failed = told[0]
+        if failed:
+            raise failed
+        yield
+
+
+def memory_of(device: torch.device) -> int | None:
+    """The bytes of memory that a device has, used or not; None where the system does not say.
+
+    On a CPU as many of the machine's as a container, or the shell's `ulimit -v`, leave a process.
+    """
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    if not hasattr(os, "sysconf"):  # Windows
+        return None
+    import resource
+
+    has = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if soft != resource.RLIM_INFINITY:
+        has.append(soft)
+    for file in ("memory.max", "memory/memory.limit_in_bytes"):
+        stated = Path("/sys/fs/cgroup", file)
+        if stated.is_file() and (text := stated.read_text(encoding="utf-8").strip()).isdigit():
+            has.append(int(text))
+    return min(has)
 
 
 def world_size() -> int:

@@ -1,4 +1,7 @@
-"""Files: those below a folder, one read whatever it holds, one written whole or not at all."""
+"""Files: those below a folder, one read whatever it holds, one written whole or not at all.
+
+And a folder that one process has for itself.
+"""
 
 import errno
 import os
@@ -11,6 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import overload
 
+LOCK = ".lock"  # in a folder, while a process has it for itself
+_HELD: set[Path] = set()  # the locks of this process
 # How PyTorch says that memory does not suffice, where it does not raise what is made for it.
 _NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|size calculation overflowed")
 # What a worker of a DataLoader raised comes with its traceback as its text.
@@ -255,6 +260,73 @@ def to_write(path: str | Path, folder: bool = False) -> Path:
     finally:
         remove(trial)
     return path
+
+
+@contextmanager
+def locked(folder: str | Path, use: str) -> Iterator[None]:
+    """A folder that no other process may lock for a while; it is made, and what it lacks above it.
+
+    The system holds the lock, on a file in the folder, for this process alone, not for one that it
+    starts, and lets go of it however the process ends. Who holds it may lock the folder again.
+
+    Args:
+        folder: the folder.
+        use: what for, such as "trained in".
+
+    Raises:
+        BlockingIOError: another process has locked it.
+        OSError: nothing can be written in it.
+    """
+    folder = Path(folder)
+    file = folder.absolute() / LOCK
+    if file in _HELD:
+        yield
+        return
+    made = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = _lock(file)
+    except BlockingIOError:
+        raise BlockingIOError(f"{folder} is being {use} by another process") from None
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    _HELD.add(file)
+    try:
+        yield
+    finally:
+        _HELD.remove(file)
+        if os.name == "nt":  # where nothing is removed that is open
+            os.close(handle)
+        with suppress(OSError):
+            file.unlink()
+            if made:
+                folder.rmdir()  # if nothing came into it
+        if os.name != "nt":
+            os.close(handle)
+
+
+def _lock(file: Path) -> int:
+    """Opens a file and locks it; raises BlockingIOError where another process did."""
+    while True:
+        handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            if os.name == "nt":
+                import msvcrt
+
+                msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+                return handle
+            import fcntl
+
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Who had it before may have removed the file that was opened here.
+            if file.exists() and os.path.samestat(os.fstat(handle), file.stat()):
+                return handle
+            os.close(handle)
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
+                os.close(handle)
+                raise BlockingIOError from None
+            return handle  # not every file system has locks
 
 
 def remove(path: Path) -> None:

@@ -1,7 +1,7 @@
 """The paper's encoder and decoder (section 4.1): strided convolutions and residual blocks."""
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise, repeat
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -66,7 +66,7 @@ class Encoder(nn.Module):
             num_halvings=num_halvings,
             num_residual=num_residual,
         )
-        channels = [in_channels] + [width] * num_halvings
+        channels = chain([in_channels], repeat(width, num_halvings))
         self.halvings = nn.ModuleList(
             nn.Conv2d(before, after, 4, stride=2, padding=1) for before, after in pairwise(channels)
         )
@@ -116,7 +116,7 @@ class Decoder(nn.Module):
         )
         self.from_codes = nn.Conv2d(in_channels, width, 3, padding=1)
         self.residuals = nn.ModuleList(ResidualBlock(width) for _ in range(num_residual))
-        channels = [width] * num_halvings + [out_channels]
+        channels = chain(repeat(width, num_halvings), [out_channels])
         self.doublings = nn.ModuleList(
             nn.ConvTranspose2d(before, after, 4, stride=2, padding=1)
             for before, after in pairwise(channels)

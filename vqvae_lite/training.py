@@ -1,12 +1,16 @@
 """The training loop, from top to bottom.
 
 The order of the images, and what a model draws, follow from the seed and the step alone: a run that
-was stopped and resumed gives the same numbers as an unbroken one.
+was stopped and resumed gives the same numbers as an unbroken one, to the bit, on the same machine
+with the same number of threads. With another number of threads sums are rounded otherwise, and the
+runs drift apart: what they share are the first weights and the order of the images.
 """
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +24,34 @@ from vqvae_lite.checkpoints import (
     Checkpoint,
     check_resumable,
     check_storable,
+    detail,
     optimizer_state,
     remove_older,
     restore_optimizer,
     save_checkpoint,
     step_path,
 )
-from vqvae_lite.checks import check_positive_int, check_type, size_of
-from vqvae_lite.distributed import ALONE, Place, check_joint, share_buffers
+from vqvae_lite.checks import check_not_negative, check_positive_int, check_type, size_of
+from vqvae_lite.distributed import (
+    ALONE,
+    Place,
+    check_joint,
+    entered_by_first,
+    share_buffers,
+    sum_over_processes,
+)
+from vqvae_lite.files import locked
 from vqvae_lite.images import stack_images, to_float
 from vqvae_lite.metrics import Record, Window, check_output
 
 PRECISIONS = ("auto", "float32", "bfloat16")
+# The wrapper copies no buffers in each step: new versions of PyTorch warn of the old name of that.
+_COPIES = next(
+    name
+    for name in ("forward_sync_buffers", "broadcast_buffers")
+    if name in signature(DistributedDataParallel).parameters
+)
+MOST_WORKERS = 1024
 
 
 class TrainingError(RuntimeError):
@@ -46,12 +66,15 @@ class TrainingConfig:
         steps: optimizer steps in all, those of a resumed run included.
         batch_size: images a step, over all processes.
         learning_rate: of Adam.
-        seed: of the first weights and of the order of the images.
+        seed: of the first weights and of the order of the images; from 0 to 2**63 - 1.
         precision: "float32", "bfloat16" (autocast; the quantizer stays in float32), or "auto":
             bfloat16 where the hardware multiplies in it.
         compile: whether to `torch.compile` the model.
         checkpoint_every: steps between two checkpoints.
         workers: processes that read images; 0 reads them in the training process.
+
+    Raises:
+        TypeError, ValueError: for a setting outside its range.
     """
 
     steps: int = 250_000
@@ -67,6 +90,12 @@ class TrainingConfig:
         check_positive_int(
             steps=self.steps, batch_size=self.batch_size, checkpoint_every=self.checkpoint_every
         )
+        check_not_negative(seed=self.seed, workers=self.workers)
+        for name, limit in (("seed", 2**63 - 1), ("workers", MOST_WORKERS)):
+            if getattr(self, name) > limit:
+                raise ValueError(f"{name} must be at most {limit}, got {getattr(self, name)}")
+        if not isinstance(self.compile, bool):
+            raise TypeError(f"compile must be a bool, got {self.compile!r}")
         if not 0 < self.learning_rate < math.inf:
             raise ValueError(f"learning_rate must be finite and above 0, got {self.learning_rate}")
         if self.precision not in PRECISIONS:
@@ -84,6 +113,14 @@ def layout_on(device: torch.device) -> torch.memory_format:
     Not on Apple's GPU, where some gradients are wrong then (PyTorch's issues 107214 and 175189).
     """
     return torch.contiguous_format if device.type == "mps" else torch.channels_last
+
+
+def check_share(config: TrainingConfig, place: Place) -> None:
+    """Raises ValueError unless a batch divides among the processes."""
+    if config.batch_size % place.world:
+        raise ValueError(
+            f"batch_size {config.batch_size} does not divide among {place.world} processes"
+        )
 
 
 def train(
@@ -131,20 +168,21 @@ def train(
         ValueError: the batch does not divide among the processes, there are no images, the
             checkpoint is of another model or already past the last step, or a norm of the model
             would see the batch of one process alone.
-        TrainingError: a loss or an encoder output is NaN or Inf.
+        BlockingIOError: another process trains in the run's folder.
+        CheckpointError: what is to be resumed holds no history or optimizer state that can be.
+        OSError: a checkpoint cannot be written; the one before is kept.
+        TrainingError: a loss or an encoder output is NaN or Inf, here or in another process.
     """
     check_type("model", model, nn.Module)
     check_type("config", config, TrainingConfig)
-    if config.batch_size % place.world:
-        raise ValueError(
-            f"batch_size {config.batch_size} does not divide among {place.world} processes"
-        )
+    check_share(config, place)
     count = size_of(images, "train on")
     first = resume.config["step"] if resume else 0
     if first >= config.steps:
         raise ValueError(f"the checkpoint has taken {first} of {config.steps} steps already")
     if resume:
         check_resumable(resume, model)
+    history = _history(resume) if resume else []
     if run is not None:
         check_storable(model, details)
     if place.world > 1:
@@ -152,14 +190,13 @@ def train(
 
     model.to(place.device).to(memory_format=layout_on(place.device)).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
-    history = []
     if resume:
         restore_optimizer(optimizer, model, resume)
-        history = [Record(*record) for record in resume.config.get("history", [])]
     forward = model
     if place.world > 1:
         share_buffers(model)  # the wrapper shares the parameters
-        forward = DistributedDataParallel(model, broadcast_buffers=False)
+        options: dict[str, Any] = {_COPIES: False}
+        forward = DistributedDataParallel(model, **options)
     if config.compile:
         forward = torch.compile(forward)
     autocast = torch.autocast(
@@ -178,7 +215,8 @@ def train(
         total=config.steps, initial=first, unit="step", disable=not (progress and place.rank == 0)
     )
     gpus = [place.device] if place.device.type == "cuda" else []
-    with bar, torch.random.fork_rng(gpus):
+    mine = locked(run, "trained in") if run is not None else nullcontext()
+    with entered_by_first(place, mine), bar, torch.random.fork_rng(gpus):
         for step, batch in enumerate(batches, first + 1):
             torch.manual_seed(_seed_of_step(config.seed, step, place.rank))
             x = prepare(_move(batch, place.device))
@@ -188,9 +226,11 @@ def train(
             except ValueError as error:
                 raise TrainingError(f"step {step}: {error}") from error
             check_output(out)
-            loss = out.loss.item()
-            if not math.isfinite(loss):
-                raise TrainingError(f"step {step}: the loss is {loss}")
+            # Of all processes: one that went on alone would wait for the others for ever.
+            if not math.isfinite(sum_over_processes(out.loss.detach().float()).item()):
+                loss = out.loss.item()
+                whose = "of another process is not finite" if math.isfinite(loss) else f"is {loss}"
+                raise TrainingError(f"step {step}: the loss {whose}")
             optimizer.zero_grad()
             out.loss.backward()
             optimizer.step()
@@ -243,8 +283,24 @@ class ShuffledBatches(Sampler):
             yield batch
 
     def _shuffled(self, epoch: int) -> list[int]:
-        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + epoch)
+        seed = (self.config.seed * 1_000_003 + epoch) % 2**63
+        generator = torch.Generator().manual_seed(seed)
         return torch.randperm(self.num_images, generator=generator).tolist()
+
+
+def _history(checkpoint: Checkpoint) -> list[Record]:
+    """The records of the steps before a checkpoint."""
+    if "history" not in checkpoint.config:
+        return []
+
+    def fits(stored: list) -> bool:
+        return isinstance(stored, list) and all(
+            isinstance(step, int) and all(isinstance(mean, float | int) for mean in means.values())
+            for step, means in stored
+        )
+
+    stored = detail(checkpoint, "history", fits, "a list of steps, each with its means by name")
+    return [Record(*record) for record in stored]
 
 
 def _move(batch: Tensor | tuple[Tensor, ...], device: torch.device) -> Tensor | tuple[Tensor, ...]:

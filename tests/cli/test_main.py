@@ -20,7 +20,7 @@ from commands import (
     run_cli,
     settings,
 )
-from vqvae_lite.baselines.vae import VAE, VAEConfig
+from vqvae_lite.baselines.vae import VAE
 from vqvae_lite.checkpoints import save_checkpoint
 from vqvae_lite.cli.main import main
 from vqvae_lite.model import VQVAE, ModelConfig
@@ -69,7 +69,7 @@ def place(tmp_path_factory):
     assert run_cli(*train, *tiny) == 0
     recipe = get_recipe("maze", "quick", ["width=8", "size=16"], kind="vae")
     details = {"recipe": recipe.to_json()}
-    save_checkpoint(root / "vae", VAE(VAEConfig(width=8)), step=1, details=details)
+    save_checkpoint(root / "vae", VAE(recipe.model), step=1, details=details)
     return root
 
 

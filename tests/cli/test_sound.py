@@ -249,7 +249,7 @@ def test_sound_and_images_are_told_apart(place, tmp_path, capsys):
     save_checkpoint(tmp_path / "other", other, step=1, details={"speakers": ["ann", "bob"]})
     assert "was not made by the model" in fails(capsys, "decode", tmp_path / "other", sound, out)
     save_checkpoint(tmp_path / "bare", other, step=1)
-    assert "'speakers' must hold 2 names, got None" in fails(
+    assert "'speakers' must be a list of 2 names, as of details" in fails(
         capsys, "decode", tmp_path / "bare", sound, out
     )
     assert "was saved without a recipe" in fails(capsys, "evaluate", tmp_path / "bare")

@@ -1,6 +1,7 @@
 """The command `train`: what it checks first, what it goes on from, and what it is told in vain."""
 
 import json
+import re
 import shutil
 from dataclasses import asdict
 
@@ -20,12 +21,13 @@ from commands import (
     run_cli,
     settings,
 )
+from test_files import holder
 from vqvae_lite.checkpoints import last_checkpoint, save_checkpoint
 from vqvae_lite.encoding import encode_images
 from vqvae_lite.images import TensorImages, shrink
 from vqvae_lite.maze import load_maze
 from vqvae_lite.model import VQVAE
-from vqvae_lite.models import load_checkpoint
+from vqvae_lite.models import FIRST_FORMAT, load_checkpoint
 from vqvae_lite.recipes.profiles import get_recipe
 from vqvae_lite.recipes.recipe import CodeData, ImageData, recipe_of
 from vqvae_lite.sound.model import SoundVQVAE
@@ -73,6 +75,8 @@ TRAIN = {
 def as_once_written(path, name):
     """Writes a checkpoint's JSON as the first versions did: a flat recipe, or none for a prior."""
     config = json.loads((path / "config.json").read_text())
+    config["format"] = FIRST_FORMAT
+    del config["sha256"]
     recipe = config.pop("recipe")
     data = recipe.pop("data")
     if name in ("pictures", "said"):
@@ -363,3 +367,53 @@ def test_a_quick_run_of_sound_says_that_it_is_not_yet_speech_and_what_to_run(
         assert ("--profile paper on a GPU" in said) == told
     assert run_cli(*TRAIN["pictures"](place), "--run", tmp_path / "pictures") == 0
     assert "speech" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("width=1000000", r"a vqvae with width=1000000, .* needs [\d,.]+ GB to be trained .* has "),
+        ("num_codes=1000000000000", "a vqvae with num_codes=1000000000000, .* GB to be trained"),
+        ("code_dim=1000000000", "a vqvae with code_dim=1000000000, .* GB to be trained"),
+        ("num_residual=1000000", "num_residual=1000000, .* has more layers than can be"),
+        ("width=1000000000000000", "width=1000000000000000, .* needs more memory than any machine"),
+        ("size=16384,batch", "a batch of 1000 needs 3,221.2 GB, .* see batch_size=1000 and size"),
+        ("size=1000000", "size must be at most 16384, got 1000000"),
+        ("batch_size=1000000000000", "a batch of 1000000000000 needs .* GB"),
+        ("seed=-1", "seed must be at least 0, got -1"),
+        ("workers=-1", "workers must be at least 0, got -1"),
+    ],
+)
+def test_what_no_machine_can_hold_is_named_before_data_are_read(setting, message, tmp_path, capsys):
+    given = [setting.removesuffix(",batch")]
+    if setting.endswith("batch"):
+        given.append("batch_size=1000")
+    command = ["train", "folder", "--folder", tmp_path / "none", *settings(*given)]
+    error = fails(capsys, *command, "--run", tmp_path / "run", "--device", "cpu")
+    assert re.search(message, error)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("device", ["cpu:3", "foo", "cuda:x", ""])
+def test_a_device_that_is_none_is_named(device, place, tmp_path, capsys):
+    command = [*TRAIN["pictures"](place), "--run", tmp_path / "run", "--device", device]
+    assert "device must be cpu, cuda, cuda:N or mps, got" in fails(capsys, *command)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("resume", [[], ["--resume"]])
+def test_a_run_that_another_process_trains_is_refused(resume, place, tmp_path, capsys):
+    command = [*TRAIN["pictures"](place), "--run", tmp_path / "run", *resume]
+    if resume:
+        shutil.copytree(place / "of-pictures", tmp_path / "run")
+    other = holder(tmp_path / "run")
+    before = sorted((tmp_path / "run").rglob("*"))
+    try:
+        said = fails(capsys, *command)
+    finally:
+        other.kill()
+        other.communicate()
+    assert said == f"vqvae-lite: {tmp_path / 'run'} is being trained in by another process"
+    assert sorted((tmp_path / "run").rglob("*")) == before
+    if not resume:
+        assert run_cli(*command) == 0

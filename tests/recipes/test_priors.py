@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,12 +11,12 @@ from PIL import Image
 
 from commands import SHORT, fails, run_cli, settings
 from vqvae_lite import VQVAE, GatedPixelCNN, ModelConfig, save_checkpoint
-from vqvae_lite.checkpoints import last_checkpoint
+from vqvae_lite.checkpoints import Checkpoint, CheckpointError, last_checkpoint
 from vqvae_lite.encoding import encode_images
 from vqvae_lite.images import FolderImages, to_float
 from vqvae_lite.models import load_checkpoint
 from vqvae_lite.modules import fingerprint
-from vqvae_lite.recipes.priors import load_prior, map_data
+from vqvae_lite.recipes.priors import check_codes_of, load_prior, map_data, map_of
 from vqvae_lite.recipes.profiles import get_recipe
 from vqvae_lite.recipes.recipe import CodeData
 from vqvae_lite.training import ALONE
@@ -154,3 +155,22 @@ def test_recipes_of_priors():
             get_recipe("prior", "quick", [setting], codes_of=vqvae)
     with pytest.raises(ValueError, match="profile must be one of"):
         get_recipe("prior", "slow", codes_of=vqvae)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{}, *({"map": value} for value in (3, "ab", [4], [4, 4, 4], [0, 4], [4, 10**9], [4.0, 4]))],
+)
+def test_a_prior_without_a_map_that_can_be_is_named(config):
+    prior = Checkpoint(Path("x"), None, config, {})
+    with pytest.raises(CheckpointError, match="x: 'map' must be the height and width of its maps"):
+        map_of(prior)
+    assert map_of(prior._replace(config={"map": [4, 5]})) == (4, 5)
+
+
+@pytest.mark.parametrize("codes_of", [3, ["a"], {"a": 1}])
+def test_whose_codes_a_prior_has_is_said_in_a_text(place, codes_of):
+    prior = load_checkpoint(place / "prior")
+    prior = prior._replace(config={**prior.config, "codes_of": codes_of})
+    with pytest.raises(CheckpointError, match="'codes_of' must be the fingerprint of a model"):
+        check_codes_of(prior, prior.model)

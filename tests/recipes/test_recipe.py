@@ -3,14 +3,14 @@
 import itertools
 import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
-from vqvae_lite.checkpoints import CheckpointError
+from vqvae_lite.checkpoints import Checkpoint, CheckpointError
 from vqvae_lite.model import VQVAE, ModelConfig
-from vqvae_lite.models import load_checkpoint
+from vqvae_lite.models import MODELS, load_checkpoint
 from vqvae_lite.recipes.names import PROFILES, RECIPES, check_recipe
 from vqvae_lite.recipes.profiles import get_recipe
 from vqvae_lite.recipes.recipe import (
@@ -85,7 +85,9 @@ def test_flat_recipes_of_a_folder():
 @pytest.mark.parametrize(
     "damage",
     [3, "x", [], {}, {"data": {}}, {"data": 3}, {"data": {"sise": 84}}, {"model": {"wide": 3}},
-     {"kind": "nonsense"}, {"training": {"steps": 0}}, {"more": 1}],
+     {"kind": "nonsense"}, {"training": {"steps": 0}}, {"more": 1}, {"name": "nothing"},
+     {"data": {"size": 10**6}}, {"data": {"size": 30}}, {"data": {"size": 84, "folder": 3}},
+     {"data": {"size": 84, "mirrored": "no"}}, {"training": {"seed": -1}}],
 )  # fmt: skip
 def test_no_recipe(damage):
     stored = damage
@@ -93,7 +95,9 @@ def test_no_recipe(damage):
         stored = get_recipe("maze", "quick").to_json() | damage
     checkpoint = load_checkpoint(SHARED / "maze")
     checkpoint = checkpoint._replace(config={**checkpoint.config, "recipe": stored})
-    with pytest.raises(CheckpointError, match=r"maze: no valid recipe in it"):
+    with pytest.raises(
+        CheckpointError, match=r"maze/config.json cannot be read as the recipe of a run: "
+    ):
         recipe_of(checkpoint)
 
 
@@ -235,7 +239,7 @@ def test_a_run_goes_on_with_its_own_settings_alone():
         with pytest.raises(ValueError, match=f"maze was trained {message}"):
             check_can_resume(checkpoint, other)
     wider = checkpoint._replace(model=VQVAE(ModelConfig(width=8)))
-    with pytest.raises(ValueError, match="with width 8; it cannot go on as 64"):
+    with pytest.raises(ValueError, match="its recipe is of another model than it holds"):
         check_can_resume(wider, recipe)
 
 
@@ -270,3 +274,32 @@ def test_a_folder_is_stored_so_that_it_is_found_from_another(tmp_path, monkeypat
         ("~/pictures", "~/pictures"),
     ]:
         assert get_recipe("folder", "quick", folder=given).data.folder == stored
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("soundvqvae", {"rate": 10**12, "window": 2048}),
+        ("soundvqvae", {"rate": 0, "window": 2048}),
+        ("soundvqvae", {"rate": 8000, "window": 3}),
+        ("soundvqvae", {"rate": 8000, "window": 2048, "speakers": [3]}),
+        ("wavenet", {"codes_of": 3, "window": 8}),
+        ("wavenet", {"codes_of": "a", "window": None}),
+        ("pixelcnn", {"codes_of": "a", "window": 8}),
+    ],
+)
+def test_no_recipe_of_sound_or_codes(kind, data):
+    model = MODELS[kind][1]()
+    stored = {"name": "sound", "profile": "quick", "kind": kind, "model": asdict(model.config)}
+    config = {"recipe": {**stored, "training": {}, "data": data}}
+    with pytest.raises(CheckpointError, match="x/config.json cannot be read as the recipe of a"):
+        recipe_of(Checkpoint(Path("x"), model, config, {}))
+
+
+def test_a_recipe_is_of_the_model_beside_it():
+    checkpoint = load_checkpoint(SHARED / "maze")
+    recipe = checkpoint.config["recipe"]
+    other = {**recipe, "model": {**recipe["model"], "num_codes": "x"}}
+    checkpoint = checkpoint._replace(config={**checkpoint.config, "recipe": other})
+    with pytest.raises(CheckpointError, match="its recipe is of another model than it holds"):
+        recipe_of(checkpoint)

@@ -15,6 +15,7 @@ from vqvae_lite.baselines.vae import VAE
 from vqvae_lite.baselines.vimco import VIMCO
 from vqvae_lite.checks import check_positive_int, size_of
 from vqvae_lite.distributed import ALONE, Meeting, Place, share_of
+from vqvae_lite.files import reading, writing
 from vqvae_lite.images import stack_images
 from vqvae_lite.likelihoods import bits_per_dim
 from vqvae_lite.model import VQVAE
@@ -121,18 +122,19 @@ def evaluate_bits(
 def _read(keep: str | Path | None, label: str) -> BitsPerDim:
     if keep is None or not Path(keep).exists():
         return BitsPerDim(*(torch.zeros(0, dtype=torch.float64) for _ in BitsPerDim._fields))
-    stored = load_file(keep)
-    given = bytes(stored.pop("label").tolist()).decode()
+    with reading(keep, "the results of an evaluation"):
+        stored = load_file(keep)
+        given = bytes(stored.pop("label").tolist()).decode()
+        done = BitsPerDim(**stored)
     if given != label:
         raise ValueError(
             f"{keep} holds the results of another evaluation ({given!r}, not {label!r}): "
             f"name another file"
         )
-    return BitsPerDim(**stored)
+    return done
 
 
 def _write(keep: Path, done: BitsPerDim, label: str) -> None:
     """Replaces the file in one step."""
-    partial = keep.with_name(f".{keep.name}.partial")
-    save_file({**done._asdict(), "label": torch.tensor(list(label.encode()))}, partial)
-    partial.replace(keep)
+    with writing(keep) as partial:
+        save_file({**done._asdict(), "label": torch.tensor(list(label.encode()))}, partial)

@@ -31,7 +31,7 @@ from vqvae_lite.priors.nats import Prior
 from vqvae_lite.recipes.classes import class_number, labels_of
 from vqvae_lite.recipes.images import load_images, maze_images
 from vqvae_lite.recipes.names import KINDS
-from vqvae_lite.recipes.priors import load_prior
+from vqvae_lite.recipes.priors import load_prior, map_of
 from vqvae_lite.recipes.recipe import Recipe, recipe_of
 from vqvae_lite.recipes.shards import write_together
 
@@ -211,18 +211,18 @@ def run_sample(options: Namespace, checkpoint: Checkpoint) -> None:
             return  # one process is enough
         model = checkpoint.model.to(place.device)
         prior = load_prior(options.prior, model)
+        shape = map_of(prior)
         folder = Path(options.output)
         targets = new_files(
             folder, [f"sample_{index:04}" for index in range(options.count)], ".png"
         )
-        height, width = prior.config["map"]
         labels = _labels_to_draw(options.label, prior, options.count)
         prior.model.to(place.device)
         with all_or_none(targets):
             for start in range(0, len(targets), 64):
                 batch = targets[start : start + 64]
                 codes = prior.model.sample(
-                    (height, width),
+                    shape,
                     batch=len(batch),
                     temperature=options.temperature,
                     top_k=options.top_k,

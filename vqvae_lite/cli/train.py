@@ -4,8 +4,8 @@ from argparse import Namespace
 
 from vqvae_lite.checkpoints import last_checkpoint
 from vqvae_lite.cli.files import check_vqvae, to_resume
-from vqvae_lite.distributed import processes
-from vqvae_lite.files import to_write
+from vqvae_lite.distributed import entered_by_first, processes
+from vqvae_lite.files import locked, to_write
 from vqvae_lite.models import load_checkpoint
 from vqvae_lite.recipes.classes import classes_of
 from vqvae_lite.recipes.names import check_recipe
@@ -57,8 +57,11 @@ def run_train(options: Namespace) -> None:
         num_actions=None if actions is None else len(actions),
         classes=classes,
     )
-    resume = to_resume(options.run, options.resume)
-    with processes(options.device) as place:
+    with (
+        processes(options.device) as place,
+        entered_by_first(place, locked(options.run, "trained in")),
+    ):
+        resume = to_resume(options.run, options.resume)
         train_by(
             recipe,
             options.run,

@@ -6,7 +6,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from vqvae_lite.checkpoints import Checkpoint, CheckpointError
+from vqvae_lite.checkpoints import Checkpoint, CheckpointError, detail
+from vqvae_lite.checks import check_positive_int
 from vqvae_lite.distributed import Place
 from vqvae_lite.encoding import CodeMaps, encode_images
 from vqvae_lite.images import FolderImages
@@ -23,6 +24,8 @@ from vqvae_lite.sound.coding import (
     for_all_speakers,
     for_each_speaker,
 )
+
+MOST_CODES = 4096  # along a side of a map: those of a picture of 16,384 pixels
 
 
 def map_data(
@@ -104,13 +107,33 @@ def load_prior(path: str | Path, coder: nn.Module) -> Checkpoint:
     return checkpoint
 
 
+def map_of(prior: Checkpoint) -> tuple[int, int]:
+    """Height and width of the maps of codes that a prior was trained on.
+
+    Raises:
+        CheckpointError: they are not stored in it, or impossible.
+    """
+
+    def fits(sides: list) -> bool:
+        check_positive_int(height=sides[0], width=sides[1])
+        return isinstance(sides, list) and len(sides) == 2 and max(sides) <= MOST_CODES
+
+    expected = f"the height and width of its maps, from 1 to {MOST_CODES}"
+    height, width = detail(prior, "map", fits, expected)
+    return height, width
+
+
 def check_codes_of(prior: Checkpoint, coder: nn.Module) -> None:
     """Raises CheckpointError unless a checkpoint is a prior over this model's codes."""
     if prior.model.kind not in PRIORS:
         kind = type(prior.model).__name__
         raise CheckpointError(f"{prior.path} holds a {kind} that is no prior over codes")
     # A prior that was trained by hand may say this alone.
-    codes_of = prior.config.get("codes_of") or recipe_of(prior).data.codes_of
+    if "codes_of" in prior.config:
+        expected = "the fingerprint of a model"
+        codes_of = detail(prior, "codes_of", lambda text: isinstance(text, str), expected)
+    else:
+        codes_of = recipe_of(prior).data.codes_of
     if codes_of != fingerprint(coder):
         raise CheckpointError(
             f"{prior.path} was trained on the codes of model {codes_of}, not of "

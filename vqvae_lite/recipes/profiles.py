@@ -14,7 +14,14 @@ from vqvae_lite.modules import fingerprint
 from vqvae_lite.priors.pixelcnn import PixelCNNConfig
 from vqvae_lite.priors.wavenet import WaveNetConfig
 from vqvae_lite.recipes.names import KINDS, PROFILES, check_recipe
-from vqvae_lite.recipes.recipe import CodeData, ImageData, Recipe, SoundData, with_setting
+from vqvae_lite.recipes.recipe import (
+    CodeData,
+    ImageData,
+    Recipe,
+    SoundData,
+    check_sizes,
+    with_setting,
+)
 from vqvae_lite.sound.files import RATE
 from vqvae_lite.sound.model import SoundConfig, SoundVQVAE
 from vqvae_lite.sound.speech import SPEAKERS
@@ -145,7 +152,7 @@ def get_recipe(
             raise ValueError(
                 f"{key} must be {expected} to fit what it is to learn, got {value}{hint}"
             )
-    _check_sizes(recipe)
+    check_sizes(recipe)
     if kind == "soundvqvae" and recipe.data.speakers:
         return for_speakers(recipe, recipe.data.speakers)
     return recipe
@@ -199,17 +206,3 @@ def _follows(
     else:
         follows |= {"num_codebooks": (coder.num_codebooks,), "num_classes": (num_classes,)}
     return {**follows, "condition_channels": (None,)}
-
-
-def _check_sizes(recipe: Recipe) -> None:
-    """Raises ValueError unless what the model sees at once is what it can divide."""
-    model, data = recipe.model, recipe.data
-    if recipe.kind in KINDS and data.size % 2**model.num_halvings:
-        raise ValueError(f"size must be a multiple of {2**model.num_halvings}, got {data.size}")
-    if recipe.kind == "soundvqvae" and data.window % model.hop:
-        raise ValueError(f"window must be a multiple of {model.hop}, got {data.window}")
-    if recipe.kind == "pixelcnn" and data.window is not None:
-        raise ValueError("window must be none: maps of codes are seen whole")
-    least = {"wavenet": 1, "video": 2}.get(recipe.kind, 0)
-    if least and (data.window or 0) < least:
-        raise ValueError(f"window must be at least {least}, got {data.window}")

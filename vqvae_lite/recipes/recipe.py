@@ -8,10 +8,14 @@ from torch.utils.data import Dataset
 
 from vqvae_lite.checkpoints import Checkpoint, CheckpointError
 from vqvae_lite.checks import check_positive_int
+from vqvae_lite.files import reading
 from vqvae_lite.models import MODELS
+from vqvae_lite.recipes.names import KINDS, RECIPES
 from vqvae_lite.training import TrainingConfig
 
 PRIORS = ("pixelcnn", "wavenet", "video")
+MOST_PIXELS = 16_384  # along a side; a picture of so many takes 0.8 GB
+MOST_SAMPLES = 1_000_000  # a second of sound
 _GIVEN = ("folder", "codes_of", "classes")  # to `get_recipe`, not as a setting
 # A run may go on with others of these; whatever else is another makes it another run.
 _MAY_CHANGE = ("folder", "mirrored", "disguise")
@@ -34,6 +38,11 @@ class ImageData:
 
     def __post_init__(self):
         check_positive_int(size=self.size)
+        if self.size > MOST_PIXELS:
+            raise ValueError(f"size must be at most {MOST_PIXELS}, got {self.size}")
+        _check_texts(folder=self.folder)
+        if not isinstance(self.mirrored, bool):
+            raise TypeError(f"mirrored must be a bool, got {self.mirrored!r}")
 
 
 @dataclass(frozen=True)
@@ -57,9 +66,14 @@ class SoundData:
 
     def __post_init__(self):
         check_positive_int(rate=self.rate, window=self.window)
+        if self.rate > MOST_SAMPLES:
+            raise ValueError(f"rate must be at most {MOST_SAMPLES} a second, got {self.rate}")
         if not 0 <= self.disguise <= 1:
             raise ValueError(f"disguise must be in [0, 1], got {self.disguise}")
         object.__setattr__(self, "speakers", tuple(self.speakers))  # JSON has lists
+        _check_texts(folder=self.folder)
+        for speaker in self.speakers:
+            _check_texts(speakers=speaker)
         if len(set(self.speakers)) < len(self.speakers):
             raise ValueError(f"speakers must each be named once, got {', '.join(self.speakers)}")
 
@@ -85,6 +99,7 @@ class CodeData:
         object.__setattr__(self, "classes", tuple(self.classes))  # JSON has lists
         if self.window is not None:
             check_positive_int(window=self.window)
+        _check_texts(codes_of=self.codes_of, folder=self.folder)
 
 
 @dataclass(frozen=True)
@@ -186,10 +201,28 @@ def recipe_of(checkpoint: Checkpoint) -> Recipe:
             f"{checkpoint.path} was saved without a recipe, so its data are not known: pass "
             f"details={{'recipe': recipe.to_json()}} to save_checkpoint"
         )
-    try:
-        return Recipe.from_json(stored)
-    except (TypeError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{checkpoint.path}: no valid recipe in it: {error}") from error
+    with reading(checkpoint.path / "config.json", "the recipe of a run", CheckpointError):
+        recipe = Recipe.from_json(stored)
+        if recipe.name not in RECIPES:
+            raise ValueError(f"its name must be one of {', '.join(RECIPES)}, got {recipe.name!r}")
+        check_sizes(recipe)
+    if (recipe.kind, recipe.model) != (checkpoint.model.kind, checkpoint.model.config):
+        raise CheckpointError(f"{checkpoint.path}: its recipe is of another model than it holds")
+    return recipe
+
+
+def check_sizes(recipe: Recipe) -> None:
+    """Raises ValueError unless what the model sees at once is what it can divide."""
+    model, data = recipe.model, recipe.data
+    if recipe.kind in KINDS and data.size % 2**model.num_halvings:
+        raise ValueError(f"size must be a multiple of {2**model.num_halvings}, got {data.size}")
+    if recipe.kind == "soundvqvae" and data.window % model.hop:
+        raise ValueError(f"window must be a multiple of {model.hop}, got {data.window}")
+    if recipe.kind == "pixelcnn" and data.window is not None:
+        raise ValueError("window must be none: maps of codes are seen whole")
+    least = {"wavenet": 1, "video": 2}.get(recipe.kind, 0)
+    if least and (data.window or 0) < least:
+        raise ValueError(f"window must be at least {least}, got {data.window}")
 
 
 def check_can_resume(resume: Checkpoint, recipe: Recipe) -> None:
@@ -210,6 +243,13 @@ def check_can_resume(resume: Checkpoint, recipe: Recipe) -> None:
     taken, steps = resume.config["step"], recipe.training.steps
     if taken >= steps:
         raise ValueError(f"{resume.path} has taken {taken} of {steps} steps already")
+
+
+def _check_texts(**arguments: str | None) -> None:
+    """Raises TypeError, naming the argument, unless each is a text or None."""
+    for name, value in arguments.items():
+        if value is not None and not isinstance(value, str):
+            raise TypeError(f"{name} must be a text, got {value!r}")
 
 
 def _recipe_of_old_prior(config: dict[str, Any]) -> dict[str, Any] | None:

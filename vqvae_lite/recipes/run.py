@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vqvae_lite.checkpoints import Checkpoint
-from vqvae_lite.distributed import Place
-from vqvae_lite.models import new_model
+from vqvae_lite.distributed import Place, memory_of
+from vqvae_lite.models import check_memory, new_model
 from vqvae_lite.recipes.images import image_data
+from vqvae_lite.recipes.names import KINDS
 from vqvae_lite.recipes.priors import map_data, row_data
 from vqvae_lite.recipes.recipe import Recipe, TrainingData, check_can_resume
 from vqvae_lite.recipes.sound import for_the_speakers_of_its_folder, sound_data
 from vqvae_lite.recipes.video import clip_data
-from vqvae_lite.training import train
+from vqvae_lite.training import check_share, train
 from vqvae_lite.video.model import VideoPrior
 
 
@@ -39,12 +40,15 @@ def train_by(
 
     Raises:
         CheckpointError: the VQ-VAE, or what is to go on, was saved without a recipe.
-        ValueError: the run was begun by another recipe; or as what loads the data, and `train`.
+        ValueError: the run was begun by another recipe, or the device cannot hold its model or its
+            batch; or as what loads the data, and `train`.
         FileNotFoundError: the data are not there.
         TrainingError: as `train`.
     """
     if recipe.kind == "soundvqvae":
         recipe = for_the_speakers_of_its_folder(recipe)
+    check_share(recipe.training, place)
+    _check_memory(recipe, place)
     if resume is not None:
         check_can_resume(resume, recipe)
         model = resume.model
@@ -70,6 +74,21 @@ def train_by(
         resume=resume,
         prepare=data.prepare,
     )
+
+
+def _check_memory(recipe: Recipe, place: Place) -> None:
+    """Raises ValueError where a device can hold a recipe's model, or a batch of it, at no time."""
+    check_memory(recipe.kind, recipe.model, place.device)
+    batch = recipe.training.batch_size // place.world
+    # Of images float32; of sound and codes at the least a byte each.
+    each = 12 * recipe.data.size**2 if recipe.kind in KINDS else recipe.data.window or 1
+    there = memory_of(place.device)
+    if there is not None and batch * each > there:
+        raise ValueError(
+            f"a batch of {batch} needs {batch * each / 1e9:,.1f} GB, and {place.device} has "
+            f"{there / 1e9:,.1f} GB: see batch_size={recipe.training.batch_size} and "
+            f"{'size' if recipe.kind in KINDS else 'window'}"
+        )
 
 
 def _training_data(

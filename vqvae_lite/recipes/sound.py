@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from vqvae_lite.checkpoints import Checkpoint, CheckpointError
+from vqvae_lite.checkpoints import Checkpoint, detail
 from vqvae_lite.recipes.profiles import for_speakers
 from vqvae_lite.recipes.recipe import Recipe, TrainingData, recipe_of
 from vqvae_lite.sound.disguise import crop_and_disguise
@@ -68,14 +68,14 @@ def speakers_of(checkpoint: Checkpoint) -> tuple[str, ...]:
     Raises:
         CheckpointError: they are not stored in it, or not as many as it has.
     """
-    names = checkpoint.config.get("speakers")
-    expected = checkpoint.model.config.num_speakers
-    if not isinstance(names, list) or len(names) != expected:
-        raise CheckpointError(
-            f"{checkpoint.path}: 'speakers' must hold {expected} names, got {names!r}: pass "
-            f"details={{'speakers': [...]}} to save_checkpoint"
-        )
-    return tuple(names)
+    count = checkpoint.model.config.num_speakers
+
+    def fits(names: list[str]) -> bool:
+        given = [name for name in names if isinstance(name, str)]
+        return isinstance(names, list) and len({*given}) == len(names) == count
+
+    expected = f"a list of {count} names, as of details={{'speakers': [...]}} to save_checkpoint"
+    return tuple(detail(checkpoint, "speakers", fits, expected))
 
 
 def rate_of(checkpoint: Checkpoint) -> int:
