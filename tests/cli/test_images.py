@@ -99,7 +99,7 @@ def test_a_checkpoint_without_a_recipe_says_so(folder, tmp_path, capsys):
         assert "was saved without a recipe" in error
     details = {"recipe": {"name": "maze", "model": {"width": 4}}}
     save_checkpoint(tmp_path / "odd", VQVAE(recipe.model), step=1, details=details)
-    assert "no valid recipe in it" in fails(capsys, "evaluate", tmp_path / "odd")
+    assert "cannot be read as the recipe of a run" in fails(capsys, "evaluate", tmp_path / "odd")
 
 
 def test_encode_and_decode_are_the_models(folder, run, tmp_path, capsys):
