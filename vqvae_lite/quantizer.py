@@ -160,9 +160,9 @@ class VectorQuantizer(FullPrecision):
     Everything is computed and kept in float32 or better, also under autocast and when the module,
     or a model that holds it, is cast to a half precision.
 
-    In eval mode nothing changes: `quantizer.eval()`, after `model.train()`, freezes a codebook inside
-    a model that goes on training. `requires_grad_(False)` does not: moving averages and restarts ask
-    for no gradient.
+    In eval mode nothing changes: `quantizer.eval()`, after `model.train()`, freezes a codebook
+    inside a model that goes on training. `requires_grad_(False)` does not: moving averages and
+    restarts ask for no gradient.
 
     Args:
         num_codes: K, at least 1.
