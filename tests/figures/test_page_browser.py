@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from vqvae_lite.codebook import nearest_codes
 from vqvae_lite.figures.plane import explore_plane
-from vqvae_lite.quantizer import nearest_codes
 
 CODES = torch.tensor([[1.5, 1.0], [-1.5, 0.5], [0.5, -1.5]])
 OUTPUTS = torch.tensor([[1.0, 0.2], [-0.7, 0.1], [0.1, -0.4], [2.0, 2.0]])
