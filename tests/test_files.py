@@ -333,3 +333,23 @@ def test_who_has_locked_a_folder_may_again_and_leaves_no_folder_that_it_made(tmp
         locked(tmp_path / "run" / "kept", "used"),
     ):
         pass
+
+
+def test_what_is_not_flushed_is_whole_or_absent_too(tmp_path, monkeypatch):
+    flushed = []
+    monkeypatch.setattr("vqvae_lite.files.flush", flushed.append)
+    with writing(tmp_path / "a" / "x", flushed=False) as partial:
+        partial.write_text("whole")
+    assert (tmp_path / "a" / "x").read_text() == "whole"
+    assert flushed == [tmp_path], "only the folder that was made"
+    with pytest.raises(ValueError, match="half"), writing(tmp_path / "b" / "x") as partial:
+        partial.write_text(str(int("half")))
+    assert [path.name for path in tmp_path.iterdir()] == ["a"], "nor is the folder for it left"
+
+
+def test_an_error_over_another_file_is_told_as_it_is(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no file gone"), writing(tmp_path / "x"):
+        raise FileNotFoundError("there is no file gone")
+    many = r"x cannot be read as a file: a{300} \.\.\.$"
+    with pytest.raises(ValueError, match=many), reading("x", "a file"):
+        raise ValueError("a" * 301)

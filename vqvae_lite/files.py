@@ -189,7 +189,7 @@ def allowed(variable: str, limit: int) -> int:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Path]:
+def writing(path: Path, flushed: bool = True) -> Iterator[Path]:
     """A name to write a file or folder under, which becomes the path when it is whole.
 
     What was written is flushed to the disk before that, with the rights that the umask leaves; if
@@ -197,6 +197,8 @@ def writing(path: Path) -> Iterator[Path]:
 
     Args:
         path: what is to be there in the end. A file there is replaced, a folder never.
+        flushed: whether it is on the disk before the name is its own. For thousands of small files
+            that can be made again, that would take longer than all the rest.
 
     Raises:
         OSError: it cannot be written, as on a full disk; names the path.
@@ -211,12 +213,14 @@ def writing(path: Path) -> Iterator[Path]:
         yield partial
         for file in [*(partial.iterdir() if partial.is_dir() else ()), partial]:
             file.chmod((0o777 if file.is_dir() else 0o666) & ~_umask())
-            flush(file)
+            if flushed:
+                flush(file)
         if partial.is_dir():
             partial.rename(path)
         else:
             partial.replace(path)
-        flush(path.parent)
+        if flushed:
+            flush(path.parent)
         made = []
     except (TypeError, ValueError):
         raise  # of what was to be written

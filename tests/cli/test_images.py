@@ -148,6 +148,17 @@ def test_decode_refuses_another_models_codes(folder, run, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("shape", [(2, 8), (1, 1), (1, 4, 4)])
+def test_decode_refuses_codes_of_another_shape_before_it_writes(shape, run, tmp_path, capsys):
+    mark = fingerprint(load_checkpoint(run).model)
+    codes = [torch.zeros(shape, dtype=torch.int64)] * 300
+    names = [f"{number}" for number in range(300)]
+    write_codes(tmp_path / "x.codes", ImageCodes(codes, 20, names, mark))
+    error = fails(capsys, "decode", run, tmp_path / "x.codes", tmp_path / "out")
+    assert f"x.codes has codes of the shape {shape}, and those of the model's pictures of" in error
+    assert not (tmp_path / "out").exists()
+
+
 def test_decode_writes_nothing_outside_its_folder(run, tmp_path, capsys):
     model = load_checkpoint(run).model
     codes = [torch.zeros(4, 4, dtype=torch.int64)]

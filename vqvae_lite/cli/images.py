@@ -246,5 +246,5 @@ def _save_decoded(model: VQVAE, codes: Tensor, targets: list[Path]) -> None:
     """Decodes codes and writes each image to its path."""
     decoded = to_uint8(model.decode(codes.to(device_of(model))))
     for image, path in zip(decoded.cpu(), targets, strict=True):
-        with writing(path) as partial:
+        with writing(path, flushed=False) as partial:
             Image.fromarray(image.permute(1, 2, 0).numpy()).save(partial, format="PNG")
