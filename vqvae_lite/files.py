@@ -222,8 +222,8 @@ def writing(path: Path, flushed: bool = True) -> Iterator[Path]:
         if flushed:
             flush(path.parent)
         made = []
-    except (TypeError, ValueError):
-        raise  # of what was to be written
+    except (TypeError, ValueError, ImportError):
+        raise  # of what was to be written, or of what makes it
     except Exception as error:
         if isinstance(error, OSError) and error.errno is None:
             raise  # it names another file, which was read for this one
