@@ -22,8 +22,9 @@ data: environment  ## make data/maze and data/speech again (FRAMES=...: so many 
 	@$(if $(FRAMES),,$(python) data/speech/make_speech.py)
 
 bench: environment  ## measure the quantizer, the samplers and the reading against their yardsticks
-	@$(python) benchmarks/quantizer.py && $(python) benchmarks/sampling.py
-	@$(python) benchmarks/wavenet_sampling.py && $(python) benchmarks/reading.py
+	@$(python) benchmarks/quantizer.py && $(python) benchmarks/search.py
+	@$(python) benchmarks/sampling.py && $(python) benchmarks/wavenet_sampling.py
+	@$(python) benchmarks/reading.py
 
 pdf: environment book  ## the book as one file, _build/vqvae-book.pdf; needs a Chromium or Chrome
 	@$(python) tools/pdf.py
