@@ -169,6 +169,8 @@ def test_numbers_of_samples_are_refused_before_a_checkpoint_is_read(
         (["evaluate", "vqvae", "--folder", "pictures", "--samples=0"], "--samples must be at"),
         (["evaluate", "vqvae", "--folder", "pictures", "--prior=vqvae"], "is no prior over codes"),
         (["train", "folder", "--folder", "pictures"], "required: --run (see `vqvae-lite train"),
+        (["train", "folder", "--folder=", "--run", "new"], "argument --folder: the path is empty"),
+        (["encode", "vqvae", "", "out"], "argument folder: the path is empty"),
         (["foo"], "invalid choice: 'foo'"),
         ([], "required: COMMAND"),
         (["info", "~nobodyatall/x"], "argument path: ~nobodyatall/x: Could not determine home"),

@@ -259,7 +259,7 @@ def test_waves_that_are_none(tmp_path, wave, error):
     [("a.aac", {}, "path must end in .wav, .flac, .ogg, .opus"),
      ("a", {}, "path must end in"),
      ("a.flac", {"rate": 10**9}, "rate of .flac must be at most 655350"),
-     ("a.ogg", {"rate": 200_001}, "rate of .ogg must be at most 192000 a second; got"),
+     ("a.ogg", {"rate": 200_001}, "rate of .ogg must be at most 200000 a second; got"),
      ("a.opus", {"rate": 44100}, "rate of an .opus file must be one of"),
      ("a.opus", {"compression": 1.5}, "compression must be in"),
      ("a.opus", {"compression": -0.1}, "compression must be in")],
@@ -303,7 +303,7 @@ def test_a_byte_order_mark_is_no_letter(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "rate"),
-    [("a.flac", 655_351), ("a.ogg", 192_001), ("a.wav", 1_000_001), ("a.wav", 10**12)],
+    [("a.flac", 655_351), ("a.ogg", 200_001), ("a.wav", 1_000_001), ("a.wav", 10**12)],
 )
 def test_a_rate_that_no_such_file_has_is_refused_before_one_is_made(tmp_path, name, rate):
     with pytest.raises(ValueError, match=rf"rate of \.{name[2:]} must be at most \d+ a second"):
@@ -311,7 +311,7 @@ def test_a_rate_that_no_such_file_has_is_refused_before_one_is_made(tmp_path, na
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("suffix", "rate"), [(".flac", 655_350), (".ogg", 192_000)])
+@pytest.mark.parametrize(("suffix", "rate"), [(".flac", 655_350), (".ogg", 200_000)])
 def test_the_highest_rates_can_be_written(tmp_path, suffix, rate):
     write_sound(tmp_path / "new" / f"a{suffix}", sine(), rate)
     assert len(read_sound(tmp_path / "new" / f"a{suffix}", rate)) == len(sine())

@@ -81,10 +81,17 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"vqvae-lite: {words} (see `{self.prog} --help`)\n")
 
 
+def _given(text: str) -> str:
+    """A path as it is; one of no letters, as of a variable that was not set, would be here."""
+    if not text:
+        raise argparse.ArgumentTypeError("the path is empty")
+    return text
+
+
 def _path(text: str) -> Path:
     """A path as the shell would give it: a "~" in quotes comes here as it is."""
     try:
-        return Path(text).expanduser()
+        return Path(_given(text)).expanduser()
     except RuntimeError as error:
         raise argparse.ArgumentTypeError(f"{text}: {error}") from None
 
@@ -119,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--model", choices=KINDS, help="of images; default: vqvae; see chapter 4")
     command.add_argument(
         "--folder",
+        type=_given,
         help="with the recipe folder: your images; with sound: your recordings, in a folder for "
         "each speaker; with maze: a larger set of mazes; with video: such a set, or your clips",
     )

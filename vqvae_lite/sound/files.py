@@ -33,7 +33,7 @@ _FORMATS = {
 }
 _OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
 # Samples a second: what FLAC knows; beyond what libvorbis does libsndfile crashes.
-_HIGHEST_RATES = {".wav": 1_000_000, ".flac": 655_350, ".ogg": 192_000, ".opus": 48_000}
+_HIGHEST_RATES = {".wav": 1_000_000, ".flac": 655_350, ".ogg": 200_000, ".opus": 48_000}
 _BLOCK = 16000  # samples in one write: libsndfile crashes on a long Vorbis file in one piece
 _UNKNOWN = 2**63 - 1  # what libsndfile says of a stream that does not say how long it is
 
