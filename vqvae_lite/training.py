@@ -178,8 +178,8 @@ def train(
     check_share(config, place)
     count = size_of(images, "train on")
     first = resume.config["step"] if resume else 0
-    if first >= config.steps:
-        raise ValueError(f"the checkpoint has taken {first} of {config.steps} steps already")
+    if resume and first >= config.steps:
+        raise ValueError(f"{resume.path} has taken {first} of {config.steps} steps already")
     if resume:
         check_resumable(resume, model)
     history = _history(resume) if resume else []

@@ -86,6 +86,7 @@ def test_flat_recipes_of_a_folder():
     "damage",
     [3, "x", [], {}, {"data": {}}, {"data": 3}, {"data": {"sise": 84}}, {"model": {"wide": 3}},
      {"kind": "nonsense"}, {"training": {"steps": 0}}, {"more": 1}, {"name": "nothing"},
+     {"profile": [[]]},
      {"data": {"size": 10**6}}, {"data": {"size": 30}}, {"data": {"size": 84, "folder": 3}},
      {"data": {"size": 84, "mirrored": "no"}}, {"training": {"seed": -1}}],
 )  # fmt: skip

@@ -10,7 +10,7 @@ from vqvae_lite.checkpoints import Checkpoint, CheckpointError
 from vqvae_lite.checks import check_positive_int
 from vqvae_lite.files import reading
 from vqvae_lite.models import MODELS
-from vqvae_lite.recipes.names import KINDS, RECIPES
+from vqvae_lite.recipes.names import KINDS, PROFILES, RECIPES
 from vqvae_lite.training import TrainingConfig
 
 PRIORS = ("pixelcnn", "wavenet", "video")
@@ -205,6 +205,8 @@ def recipe_of(checkpoint: Checkpoint) -> Recipe:
         recipe = Recipe.from_json(stored)
         if recipe.name not in RECIPES:
             raise ValueError(f"its name must be one of {', '.join(RECIPES)}, got {recipe.name!r}")
+        if recipe.profile not in PROFILES:
+            raise ValueError(f"its profile must be one of {PROFILES}, got {recipe.profile!r}")
         check_sizes(recipe)
     if (recipe.kind, recipe.model) != (checkpoint.model.kind, checkpoint.model.config):
         raise CheckpointError(f"{checkpoint.path}: its recipe is of another model than it holds")
