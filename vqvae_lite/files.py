@@ -204,24 +204,20 @@ def writing(path: Path, flushed: bool = True) -> Iterator[Path]:
         OSError: it cannot be written, as on a full disk; names the path.
     """
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    made = [folder for folder in path.parents if not folder.exists()]
     try:
-        for folder in reversed(made):
-            folder.mkdir(exist_ok=True)
-            flush(folder.parent)
-        remove(partial)
-        yield partial
-        for file in [*(partial.iterdir() if partial.is_dir() else ()), partial]:
-            file.chmod((0o777 if file.is_dir() else 0o666) & ~_umask())
+        with making(path.parent):
+            remove(partial)
+            yield partial
+            for file in [*(partial.iterdir() if partial.is_dir() else ()), partial]:
+                file.chmod((0o777 if file.is_dir() else 0o666) & ~_umask())
+                if flushed:
+                    flush(file)
+            if partial.is_dir():
+                partial.rename(path)
+            else:
+                partial.replace(path)
             if flushed:
-                flush(file)
-        if partial.is_dir():
-            partial.rename(path)
-        else:
-            partial.replace(path)
-        if flushed:
-            flush(path.parent)
-        made = []
+                flush(path.parent)
     except (TypeError, ValueError, ImportError):
         raise  # of what was to be written, or of what makes it
     except Exception as error:
@@ -230,9 +226,22 @@ def writing(path: Path, flushed: bool = True) -> Iterator[Path]:
         raise _unwritable(path, error) from error
     finally:
         remove(partial)
-        for folder in made:
-            with suppress(OSError):  # somebody else has put something there
-                folder.rmdir()
+
+
+@contextmanager
+def making(folder: Path) -> Iterator[None]:
+    """Makes a folder and those above it; where what follows fails, takes away what it made."""
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        for each in reversed(made):
+            each.mkdir(exist_ok=True)
+            flush(each.parent)
+        yield
+    except BaseException:
+        for each in made:
+            with suppress(OSError):  # it was not made, or something is in it
+                each.rmdir()
+        raise
 
 
 def to_write(path: str | Path, folder: bool = False) -> Path:

@@ -47,7 +47,7 @@ from vqvae_lite.video.past import VideoConfig
 
 FIRST_FORMAT = "vqvae-lite checkpoint 1"  # had no checksums
 SCALE = ":scale"  # beside a weight in 8 bits: what a 1 stands for in each of its rows
-_MAX_TENSORS = 100_000  # of a new model; the largest here has some hundreds
+_MAX_TENSORS = 20_000  # of a new model; the largest here has some hundreds
 # By the model's own name: its settings, a dataclass, and the module that is made from them.
 Models = Mapping[str, tuple[type, type[nn.Module]]]
 MODELS: Models = {

@@ -77,9 +77,9 @@ def test_its_commands_are_ones_that_run(cells):
                 options.settings,
                 kind=options.model,
                 folder=options.folder,
-                codes_of=options.codes_of and coder_of(options.codes_of),
+                codes_of=options.codes_of and coder_of(str(options.codes_of)),
             )
-            trained.append((recipe.profile, options.run, options.resume))
+            trained.append((recipe.profile, options.run.as_posix(), options.resume))
         else:
             script, *given = words[1:]
             program = [sys.executable, str(ROOT / script), "--help"]

@@ -138,7 +138,7 @@ def test_another_file_is_not_unpacked(home, release, sent, error, message):
     with pytest.raises(error, match=message) as caught:
         fetch("maze", address=release(SMALL, sent))
     assert "\n" not in str(caught.value)
-    assert not list(home.iterdir())
+    assert not home.exists()
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_an_archive_with_anything_but_plain_files_in_place_is_refused(
     archive = packed((f"{FOLDER}/maze.json", b"{}"), (name, content))
     with pytest.raises(ValueError, match="no archive of the book's: it has .*, no plain file in"):
         fetch("maze", address=release(archive))
-    assert not list(home.iterdir())
+    assert not home.exists()
     assert not Path("/tmp/vqvae-lite-escaped").exists()
     assert not list(tmp_path.rglob("*escaped*"))
 
@@ -173,7 +173,7 @@ def test_an_archive_with_anything_but_plain_files_in_place_is_refused(
 def test_what_is_no_tar_is_refused(home, release):
     with pytest.raises(ValueError, match=r"vqvae-lite-maze.tar is no archive of the book's"):
         fetch("maze", address=release(b"<html>" * 1000))
-    assert not list(home.iterdir())
+    assert not home.exists()
 
 
 class Server(http.server.BaseHTTPRequestHandler):
@@ -216,7 +216,7 @@ def test_errors_of_the_network_are_one_line_and_leave_nothing(home, release, ser
         fetch("maze", address=f"{server}/{path}")
     assert str(caught.value).startswith(f"{server}/{path}/vqvae-lite-maze.tar ")
     assert "\n" not in str(caught.value)
-    assert not list(home.iterdir())
+    assert not home.exists()
 
 
 def test_a_full_disk_is_told_before_and_while_it_fills(home, release, monkeypatch):
@@ -239,7 +239,7 @@ def test_a_full_disk_is_told_before_and_while_it_fills(home, release, monkeypatc
     )
     with pytest.raises(OSError, match=r"vqvae-lite-maze.tar cannot be kept: .*No space left"):
         fetch("maze", address=address)
-    assert not list(home.iterdir())
+    assert not home.exists()
 
 
 def test_an_interrupted_download_leaves_nothing(home, release, monkeypatch):
@@ -251,7 +251,7 @@ def test_an_interrupted_download_leaves_nothing(home, release, monkeypatch):
     monkeypatch.setattr(fetching, "_parts", parts)
     with pytest.raises(KeyboardInterrupt):
         fetch("maze", address=address)
-    assert not list(home.iterdir())
+    assert not home.exists()
 
 
 def test_a_new_version_takes_the_place_of_the_old_and_of_nothing_else(home, release):
@@ -304,3 +304,10 @@ def test_a_download_does_not_wait_for_pytorch(home, results):
     )
     environment = {**places.os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", script], check=True, env=environment)
+
+
+def test_what_cannot_be_fetched_leaves_no_folder(tmp_path, capsys):
+    root = tmp_path / "no" / "x"
+    command = ["data", "get", "results", "--from", (tmp_path / "none").as_uri(), "--data", root]
+    assert run_cli(*command) == 1
+    assert list(tmp_path.iterdir()) == []

@@ -19,6 +19,7 @@ from tqdm.auto import tqdm
 
 from vqvae_lite import __version__
 from vqvae_lite.data.places import ARCHIVES, data_root
+from vqvae_lite.files import making
 
 LIST = Path(__file__).with_name("archives.json")
 _STAMP = ".sha256"  # in a folder that was fetched: of the archive that it came from
@@ -80,23 +81,23 @@ def fetch(
             )
         if stamp.read_text(encoding="utf-8").strip() == archive.sha256:
             return target
-    root.mkdir(parents=True, exist_ok=True)
-    room = shutil.disk_usage(root).free
-    if room < 2 * archive.bytes:  # the archive, and what is in it
-        raise OSError(
-            f"{name} needs {2 * archive.bytes / 1e6:.0f} MB to be unpacked, and {root} has "
-            f"{room / 1e6:.0f}"
-        )
-    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as partial:
-        file, fresh = Path(partial, archive.file), Path(partial, "fresh")
-        _download(f"{address.rstrip('/')}/{archive.file}", file, archive, progress)
-        _unpack(file, fresh, ARCHIVES[name])
-        fresh = fresh / ARCHIVES[name]
-        (fresh / _STAMP).write_text(archive.sha256 + "\n", encoding="utf-8")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists():
-            target.rename(Path(partial, "old"))
-        fresh.rename(target)
+    with making(root):
+        room = shutil.disk_usage(root).free
+        if room < 2 * archive.bytes:  # the archive, and what is in it
+            raise OSError(
+                f"{name} needs {2 * archive.bytes / 1e6:.0f} MB to be unpacked, and {root} has "
+                f"{room / 1e6:.0f}"
+            )
+        with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as partial:
+            file, fresh = Path(partial, archive.file), Path(partial, "fresh")
+            _download(f"{address.rstrip('/')}/{archive.file}", file, archive, progress)
+            _unpack(file, fresh, ARCHIVES[name])
+            fresh = fresh / ARCHIVES[name]
+            (fresh / _STAMP).write_text(archive.sha256 + "\n", encoding="utf-8")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.exists():
+                target.rename(Path(partial, "old"))
+            fresh.rename(target)
     return target
 
 
