@@ -55,10 +55,11 @@ def map_data(
     sets = [images, MirroredImages(images)] if source.data.mirrored else [images]
     model = coder.model.to(place.device)
     codes = torch.cat([encode_images(model, each, progress=place.rank == 0) for each in sets])
-    data = _of_maps(CodeMaps(codes), codes.shape)
+    maps = CodeMaps(codes)
+    data = _of_maps(maps, codes.shape)
     if recipe.data.classes:
         return data._replace(
-            dataset=WithLabels(data.dataset, labels.repeat(len(sets))),
+            dataset=WithLabels(maps, labels.repeat(len(sets))),
             prepare=codes_and_label,
             text=f"{data.text} in {len(recipe.data.classes)} classes",
         )
