@@ -205,8 +205,7 @@ def writing(path: Path, flushed: bool = True) -> Iterator[Path]:
     """
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
-        with making(path.parent):
-            remove(partial)
+        with making(path.parent), removing(partial):
             yield partial
             for file in [*(partial.iterdir() if partial.is_dir() else ()), partial]:
                 file.chmod((0o777 if file.is_dir() else 0o666) & ~_umask())
@@ -224,8 +223,16 @@ def writing(path: Path, flushed: bool = True) -> Iterator[Path]:
         if isinstance(error, OSError) and error.errno is None:
             raise  # it names another file, which was read for this one
         raise _unwritable(path, error) from error
+
+
+@contextmanager
+def removing(path: Path) -> Iterator[None]:
+    """Takes a file or folder away, before and after."""
+    remove(path)
+    try:
+        yield
     finally:
-        remove(partial)
+        remove(path)
 
 
 @contextmanager

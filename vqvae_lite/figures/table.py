@@ -102,7 +102,7 @@ class Table:
             note = f'<p class="vq-note"><mark>Marked</mark>: {html.escape(self._note)}</p>'
         caption = html.escape(self._caption)
         return (
-            f'<div class="vq-table" role="region" tabindex="0" aria-label="{caption}" '
+            f'<div class="vq-table" role="group" tabindex="0" aria-label="{caption}" '
             f'style="overflow-x:auto"><table style="{_STYLE}">'
             f'<caption style="text-align:left">{caption}</caption>'
             f"<thead><tr>{header}</tr></thead><tbody>{body}</tbody></table>{note}</div>"
