@@ -70,6 +70,15 @@ def test_training_lowers_the_loss(decay):
     assert [record.step for record in history] == list(range(1, 151))
 
 
+def test_an_autocast_around_the_training_keeps_no_old_weights():
+    config = replace(CONFIG, precision="bfloat16")
+    alone, inside = new_model(SMALL), new_model(SMALL)
+    train(alone, data(), config, progress=False)
+    with torch.autocast("cpu", torch.bfloat16):
+        train(inside, data(), config, progress=False)
+    assert_same_state(alone, inside)
+
+
 @pytest.mark.parametrize("decay", [None, 0.9])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_resumed_run_gives_the_numbers_of_an_unbroken_one(tmp_path, decay, precision):

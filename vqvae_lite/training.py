@@ -199,8 +199,13 @@ def train(
         forward = DistributedDataParallel(model, **options)
     if config.compile:
         forward = torch.compile(forward)
+    # Weights in half precision are kept until the outermost autocast ends. Where the caller has one
+    # open, they would be those of the first step for ever: so nothing is kept.
     autocast = torch.autocast(
-        place.device.type, torch.bfloat16, enabled=_use_bfloat16(config.precision, place.device)
+        place.device.type,
+        torch.bfloat16,
+        enabled=_use_bfloat16(config.precision, place.device),
+        cache_enabled=False,
     )
     order = ShuffledBatches(count, config, first, place)
     batches = DataLoader(
