@@ -34,6 +34,16 @@ def fails(capsys, *arguments: object) -> str:
     return error
 
 
+def make_pictures(folder, count=4):
+    """Pictures of noise, 16 pixels on each side."""
+    generator = np.random.default_rng(0)
+    folder.mkdir()
+    for number in range(count):
+        pixels = generator.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    return folder
+
+
 def make_sounds(folder, seconds):
     generator = torch.Generator().manual_seed(0)
     for name, length in seconds.items():

@@ -5,12 +5,19 @@ import re
 import sys
 from contextlib import contextmanager
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from commands import SECONDS, SHORT, TINY_SOUND, make_clips, make_sounds, run_cli, settings
+from commands import (
+    SECONDS,
+    SHORT,
+    TINY_SOUND,
+    make_clips,
+    make_pictures,
+    make_sounds,
+    run_cli,
+    settings,
+)
 from vqvae_lite.cli import commands
 from vqvae_lite.distributed import Place
 
@@ -42,11 +49,7 @@ WRITE = {
 def place(tmp_path_factory):
     """A folder with data, models and codes, where the commands are run."""
     root = tmp_path_factory.mktemp("bad")
-    generator = np.random.default_rng(0)
-    (root / "pictures").mkdir()
-    for number in range(4):
-        pixels = generator.integers(0, 256, (16, 16, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(root / "pictures" / f"{number}.png")
+    make_pictures(root / "pictures")
     make_sounds(root / "said", SECONDS)
     make_clips(root / "clips", {"a": 9, "b": 4})
     (root / "file").write_text("x")

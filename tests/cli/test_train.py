@@ -5,7 +5,6 @@ import re
 import shutil
 from dataclasses import asdict
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -17,6 +16,7 @@ from commands import (
     fails,
     make_clips,
     make_mazes,
+    make_pictures,
     make_sounds,
     run_cli,
     settings,
@@ -43,11 +43,7 @@ VIDEO = ["history=2", "embedding=4", "width=6", "pixelcnn_width=5", "num_layers=
 def place(tmp_path_factory):
     """Pictures, sounds, clips and mazes, and the runs of two models on pictures and sounds."""
     root = tmp_path_factory.mktemp("train")
-    generator = np.random.default_rng(0)
-    (root / "pictures").mkdir()
-    for index in range(4):
-        pixels = generator.integers(0, 256, (16, 16, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(root / "pictures" / f"{index}.png")
+    make_pictures(root / "pictures")
     make_sounds(root / "said", SECONDS)
     make_clips(root / "clips", {"a": 9, "b": 4})
     make_mazes(root / "mazes")

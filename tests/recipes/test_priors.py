@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from commands import SHORT, fails, run_cli, settings
+from commands import SHORT, fails, make_pictures, run_cli, settings
 from vqvae_lite import VQVAE, GatedPixelCNN, ModelConfig, save_checkpoint
 from vqvae_lite.checkpoints import Checkpoint, CheckpointError, last_checkpoint
 from vqvae_lite.encoding import encode_images
@@ -29,11 +29,7 @@ PRIOR = ["width=4", "num_layers=2"]
 def place(tmp_path_factory):
     """A folder with pictures, a run of a VQ-VAE, a run of its prior, and one of another VQ-VAE."""
     root = tmp_path_factory.mktemp("priors")
-    (root / "pictures").mkdir()
-    generator = np.random.default_rng(0)
-    for index in range(4):
-        pixels = generator.integers(0, 256, (16, 16, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(root / "pictures" / f"{index}.png")
+    make_pictures(root / "pictures")
     folder = ["train", "folder", "--folder", root / "pictures"]
     for name, seed in [("vqvae", 0), ("other", 1)]:
         more = settings(*IMAGES, *SHORT, f"seed={seed}")

@@ -6,12 +6,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from commands import SECONDS, SHORT, TINY_SOUND, fails, make_sounds, run_cli, settings
+from commands import (
+    SECONDS,
+    SHORT,
+    TINY_SOUND,
+    fails,
+    make_pictures,
+    make_sounds,
+    run_cli,
+    settings,
+)
 from vqvae_lite.codefile import ImageCodes, read_codes, write_codes
 from vqvae_lite.data.packed import PackedCodes
 from vqvae_lite.distributed import ALONE, Meeting, Place, share_of
@@ -27,11 +34,7 @@ CPU = torch.device("cpu")
 def place(tmp_path_factory):
     """A run, its prior, and 130 pictures: two whole batches and one of two."""
     root = tmp_path_factory.mktemp("shards")
-    generator = np.random.default_rng(0)
-    (root / "pictures").mkdir()
-    for index in range(130):
-        pixels = generator.integers(0, 256, (16, 16, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(root / "pictures" / f"{index:03}.png")
+    make_pictures(root / "pictures", 130)
     train = ["train", "folder", "--folder", root / "pictures", "--run", root / "pictures-run"]
     assert run_cli(*train, *settings(*TINY, *SHORT), "--device", "cpu") == 0
     prior = ["train", "prior", "--codes-of", root / "pictures-run", "--run", root / "prior"]
