@@ -42,11 +42,20 @@ def check_split(split: str) -> None:
 
 def check_positive_int(**arguments: int) -> None:
     """Raises TypeError or ValueError, naming the argument, unless each is an int of at least 1."""
+    _check_at_least(1, arguments)
+
+
+def check_not_negative(**arguments: int) -> None:
+    """Raises TypeError or ValueError, naming the argument, unless each is an int of at least 0."""
+    _check_at_least(0, arguments)
+
+
+def _check_at_least(least: int, arguments: dict[str, int]) -> None:
     for name, value in arguments.items():
         if not isinstance(value, int) or isinstance(value, bool):
             raise TypeError(f"{name} must be an int, got {value!r}")
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
+        if value < least:
+            raise ValueError(f"{name} must be at least {least}, got {value}")
 
 
 def check_ints(name: str, values: Sequence[int], least: int = 1, most: int = LARGEST) -> None:
@@ -113,15 +122,6 @@ def check_finite(name: str, value: Tensor) -> None:
     elif not finite:
         bad = (~torch.isfinite(value)).sum().item()
         raise ValueError(f"{name} contains NaN or Inf ({bad} of {value.numel()} values)")
-
-
-def check_not_negative(**arguments: int) -> None:
-    """Raises TypeError or ValueError, naming the argument, unless each is an int of at least 0."""
-    for name, value in arguments.items():
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise TypeError(f"{name} must be an int, got {value!r}")
-        if value < 0:
-            raise ValueError(f"{name} must be at least 0, got {value}")
 
 
 def size_of(images: Dataset, use: str) -> int:

@@ -238,17 +238,28 @@ def removing(path: Path) -> Iterator[None]:
 @contextmanager
 def making(folder: Path) -> Iterator[None]:
     """Makes a folder and those above it; where what follows fails, takes away what it made."""
-    made = [each for each in (folder, *folder.parents) if not each.exists()]
+    made = lacking([folder])
     try:
         for each in reversed(made):
             each.mkdir(exist_ok=True)
             flush(each.parent)
         yield
     except BaseException:
-        for each in made:
-            with suppress(OSError):  # it was not made, or something is in it
-                each.rmdir()
+        remove_empty(made)
         raise
+
+
+def lacking(folders: Iterable[Path]) -> list[Path]:
+    """Those of some folders, and of the folders above them, that are not there; deepest first."""
+    wanted = {each for folder in folders for each in (folder, *folder.parents)}
+    return sorted((each for each in wanted if not each.exists()), reverse=True)
+
+
+def remove_empty(folders: Sequence[Path]) -> None:
+    """Takes folders away, the deepest first, but for those that are not there or hold something."""
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def to_write(path: str | Path, folder: bool = False) -> Path:

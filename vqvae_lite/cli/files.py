@@ -3,11 +3,11 @@
 import os
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from vqvae_lite.checkpoints import Checkpoint, last_checkpoint
-from vqvae_lite.files import remove
+from vqvae_lite.files import lacking, remove, remove_empty
 from vqvae_lite.model import VQVAE
 from vqvae_lite.models import load_checkpoint
 
@@ -67,16 +67,13 @@ def all_or_none(targets: Sequence[Path]) -> Iterator[None]:
     Args:
         targets: from `new_files`.
     """
-    above = {folder for target in targets for folder in target.parents}
-    made = [folder for folder in above if not folder.exists()]
+    made = lacking({target.parent for target in targets})
     try:
         yield
     except BaseException:
         for target in targets:
             remove(target)
-        for folder in sorted(made, reverse=True):  # the deepest first
-            with suppress(OSError):  # another process has put something there
-                folder.rmdir()
+        remove_empty(made)
         raise
 
 

@@ -126,7 +126,7 @@ def _labels_of_held_out(
 def run_encode(options: Namespace, checkpoint: Checkpoint) -> None:
     """A folder of images to one file of codes."""
     check_vqvae(checkpoint)
-    folder = Path(options.folder).expanduser()
+    folder = options.folder
     with processes(options.device) as place:
         size = recipe_of(checkpoint).data.size
         images = FolderImages(folder, size)
