@@ -181,6 +181,12 @@ GROUPS = {
             "vimco_memory",
         ),
         Row(
+            "the search for the nearest codes, by size, two threads",
+            told.search,
+            (1,),
+            "search",
+        ),
+        Row(
             "a training step of the paper's network in bfloat16 and channels-last, beside float32; "
             "32 images of 32 x 32, two CPU threads",
             told.training,
