@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from record import run
 from likelihood import OWN, SHARED
-from second_stage import SETTINGS, WIDTHS
+from second_stage import SETTINGS
 
 from vqvae_lite.data import find
 from vqvae_lite.distributed import Place
@@ -28,7 +28,6 @@ from vqvae_lite.recipes.profiles import get_recipe
 from vqvae_lite.recipes.recipe import Recipe, TrainingData
 from vqvae_lite.recipes.sound import sound_data
 from vqvae_lite.recipes.video import clip_data
-from vqvae_lite.secondstage.pixelvqvae import PixelVQVAEConfig
 from vqvae_lite.training import TrainingConfig, prepare_images, train
 
 WARM_UP = 3  # steps that are not counted
@@ -59,9 +58,8 @@ def recipes(place: Place) -> dict[str, tuple[Recipe, Callable[[], TrainingData]]
         settings = [*SHARED["paper"], *OWN[kind, "paper"]]
         recipe = get_recipe("cifar10", "paper", settings, kind=kind)
         found[kind] = recipe, lambda: pictures(32)
-    stage = PixelVQVAEConfig(**SETTINGS, width=WIDTHS["second_stage"])
     training = TrainingConfig(steps=100_000, batch_size=16, learning_rate=1e-3)
-    recipe = replace(found["maze"][0], kind="pixelvqvae", model=stage, training=training)
+    recipe = replace(found["maze"][0], kind="pixelvqvae", model=SETTINGS, training=training)
     found["second stage"] = recipe, code_maps
     recipe = get_recipe("prior", "paper", codes_of=maze.model)
     found["prior"] = recipe, lambda recipe=recipe: map_data(recipe, maze, place)

@@ -165,8 +165,9 @@ def test_shared_priors_name_the_models_whose_codes_they_know():
     names = {}
     for path in shared.rglob("config.json"):
         config = json.loads(path.read_text())
-        if "codes_of" in config:
-            names[str(path.parent.relative_to(shared))] = config["codes_of"]
+        data = config.get("recipe", {}).get("data", {})
+        if codes_of := config.get("codes_of") or data.get("codes_of"):
+            names[str(path.parent.relative_to(shared))] = codes_of
     models = {name: fingerprint(load_checkpoint(shared / name).model) for name in STAND_ON.values()}
     assert names == {name: models[model] for name, model in STAND_ON.items()}
 

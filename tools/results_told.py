@@ -96,8 +96,8 @@ def cures(d: dict) -> str:
 
 
 def second_stage(d: dict) -> str:
-    wide, narrow = (d["models"][name]["swap_rise_percent"] for name in ("second_stage", "narrower"))
-    return f"{wide:.1f} %; a narrower network trained in the same way: {narrow:.2f} %"
+    rises = [model["swap_rise_percent"] for model in d["models"].values()]
+    return f"{', '.join(f'{rise:.1f}' for rise in rises)} % ({len(rises)} seeds)"
 
 
 def conversion(d: dict) -> str:
