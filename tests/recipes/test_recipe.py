@@ -225,7 +225,7 @@ def test_a_run_goes_on_with_its_own_settings_alone():
     checkpoint = load_checkpoint(SHARED / "maze")
     with pytest.raises(ValueError, match="maze has taken 138008 of 138008 steps already"):
         check_can_resume(checkpoint, recipe_of(checkpoint))
-    recipe = replace(recipe_of(checkpoint), profile="quick", training=TrainingConfig(steps=14_001))
+    recipe = replace(recipe_of(checkpoint), profile="quick", training=TrainingConfig(steps=138_009))
     check_can_resume(checkpoint, recipe)
     check_can_resume(checkpoint, with_setting(recipe, "mirrored=true"))
     check_can_resume(checkpoint, replace(recipe, data=ImageData(84, folder="mazes")))
