@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
-from graph_step import CHUNK, GraphStep  # noqa: E402
+from graph_step import CHUNK, GraphStep
 
 
 class Out(NamedTuple):

@@ -150,10 +150,12 @@ def test_the_checkout_stays_small():
 
 # What each shared prior, or second stage, was trained on the codes of.
 STAND_ON = {
-    "prior": "maze",
+    "prior": "maze_24",
     "second_stage": "maze",
-    "video": "maze",
-    "video_at_once": "maze",
+    "video": "maze_24",
+    "video_at_once": "maze_24",
+    "next/video": "maze",
+    "next/video_at_once": "maze",
     "speech_prior": "speech",
     "likelihood/prior": "likelihood/vqvae",
     "latent_priors/prior": "latent_priors/autoencoder",

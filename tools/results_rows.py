@@ -111,7 +111,7 @@ GROUPS = {
     ],
     "Priors": [
         Row(
-            "a PixelCNN prior over the maze checkpoint's codes, test mazes (560 frames)",
+            "a PixelCNN prior over the codes of a VQ-VAE of 24 mazes, test mazes (560 frames)",
             told.prior,
             (6,),
             "prior",
@@ -134,7 +134,7 @@ GROUPS = {
     ],
     "Video": [
         Row(
-            "a dynamics model over the maze checkpoint's codes, steered by actions; six frames of "
+            "a dynamics model over the same codes, steered by actions; six frames of "
             "a test walk seen, ten imagined (64 pieces)",
             told.ahead,
             (8,),
