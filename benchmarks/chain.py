@@ -23,9 +23,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import record  # noqa: F401  which makes this checkout's package the one that is imported
 import numpy as np
 import torch
+from record import run
 from graph_step import GraphStep
 from second_stage import BATCH, SEEDS, SETTINGS
 from torch import Tensor, nn
@@ -124,7 +124,7 @@ def start_one(name: str, options: argparse.Namespace, end: float) -> subprocess.
 
 def train_one(options: argparse.Namespace) -> None:
     """Trains one model, measures it after each step size, and stores it."""
-    name, run = options.only, options.run / options.only
+    name, folder = options.only, options.run / options.only
     job = base_job(options) if name == "base" else on_codes(name, options)
     step = GraphStep(
         job.model, job.batch, job.examples, job.batch_size, device=DEVICE,
@@ -143,7 +143,7 @@ def train_one(options: argparse.Namespace) -> None:
         print(json.dumps(line), flush=True)
         history = {"history": step.history, "validation": measured}
         details = {**job.details(step.steps), **history}
-        save_checkpoint(step_path(run, step.steps), job.model, step=step.steps, details=details)
+        save_checkpoint(step_path(folder, step.steps), job.model, step=step.steps, details=details)
 
 
 def base_job(options: argparse.Namespace) -> Job:
@@ -277,4 +277,4 @@ def with_recipe(
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

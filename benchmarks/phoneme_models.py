@@ -8,7 +8,7 @@ what `checkpoints` has, with the optimizer's state.
 
 from dataclasses import asdict
 
-from record import ROOT, run
+from record import ROOT, run, without_options
 from stages import train_stages
 
 from vqvae_lite.sound.cepstral import CepstralConfig, CepstralVQVAE
@@ -23,6 +23,7 @@ LAST_STEPS = 1500
 
 
 def main() -> None:
+    without_options(__doc__)
     for name, speakers in RUNS.items():
         settings = CepstralConfig(num_speakers=len(speakers))
         utterances = load_speech("train", speakers)

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from record import ROOT, percent, run
+from record import ROOT, percent, run, without_options
 from torch import Tensor, nn
 
 from vqvae_lite.checkpoints import Checkpoint
@@ -76,6 +76,7 @@ class Split(NamedTuple):
 
 
 def main() -> tuple[str, dict]:
+    without_options(__doc__)
     figures = {
         "codes_a_second": 100 / FRAMES,
         "paper_percent": PAPER,

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from record import run
+from record import run, without_options
 from PIL import Image
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import InterpolationMode, v2
@@ -116,6 +116,7 @@ def listing(folder: Path) -> dict:
 
 
 def main() -> tuple[str, dict]:
+    without_options(__doc__)
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
         read, listed = reading(Path(first)), listing(Path(second))
     print(read, listed, sep="\n")

@@ -1,5 +1,6 @@
 """How a benchmark runs, and what every results file says beside its figures."""
 
+import argparse
 import json
 import os
 import platform
@@ -27,6 +28,11 @@ def run(main: Callable[[], tuple[str, dict] | None]) -> None:
     """
     if result := main():
         print(f"written to {write_result(*result)}")
+
+
+def without_options(doc: str | None) -> None:
+    """Reads the command line of a benchmark that takes nothing: --help says what it measures."""
+    argparse.ArgumentParser(description=(doc or "").splitlines()[0]).parse_args()
 
 
 def write_result(name: str, figures: dict) -> Path:

@@ -13,7 +13,7 @@ import statistics
 import time
 
 import torch
-from record import run
+from record import run, without_options
 from torch import Tensor
 
 from vqvae_lite.priors.pixelcnn import GatedPixelCNN, PixelCNNConfig
@@ -56,6 +56,7 @@ def seconds_forward(model: GatedPixelCNN, codes: Tensor, rows_so_far: bool) -> f
 
 @torch.no_grad()
 def main() -> tuple[str, dict]:
+    without_options(__doc__)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = make(device)
     codes = random_codes(SIDE, device)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from record import run
+from record import run, without_options
 from search import Bare
 from torch import Tensor, nn
 
@@ -93,6 +93,7 @@ def seconds(fast: bool, model: nn.Module, optimizer: torch.optim.Adam, images: T
 
 
 def main() -> tuple[str, dict]:
+    without_options(__doc__)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
     def ours() -> VQVAE:

@@ -11,7 +11,7 @@ import resource
 import sys
 
 import torch
-from record import run
+from record import run, without_options
 
 from vqvae_lite import VIMCO, TrainingConfig, VIMCOConfig, train
 from vqvae_lite.distributed import Place
@@ -29,6 +29,7 @@ def peak(device: torch.device) -> float:
 
 
 def main() -> tuple[str, dict]:
+    without_options(__doc__)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     before = peak(device)
     config = VIMCOConfig(num_codebooks=10)

@@ -14,7 +14,7 @@ import statistics
 import time
 
 import torch
-from record import run
+from record import run, without_options
 from torch import Tensor
 
 from vqvae_lite.priors.wavenet import WaveNet, WaveNetConfig
@@ -108,6 +108,7 @@ def measure(model: WaveNet) -> dict:
 
 
 def main() -> tuple[str, dict]:
+    without_options(__doc__)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     figures = {
         "device": device.type,

@@ -452,4 +452,6 @@ def test_every_benchmark_runs_in_the_same_way():
         text = path.read_text()
         if "__main__" in text:
             assert text.endswith('if __name__ == "__main__":\n    run(main)\n'), path.name
+            # "--help" says what it does, and does not do it.
+            assert "ArgumentParser(" in text or "    without_options(__doc__)\n" in text, path.name
         assert path.name == "record.py" or "sys.path.insert(0, str(ROOT))" not in text, path.name
