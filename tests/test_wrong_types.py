@@ -15,7 +15,7 @@ from vqvae_lite import (
     sample,
     train,
 )
-from vqvae_lite.baselines.vae import VAE
+from vqvae_lite.baselines.vae import VAE, VAEConfig
 from vqvae_lite.encoding import CodeMaps, encode_images
 from vqvae_lite.images import TensorImages
 from vqvae_lite.likelihoods import Categorical
@@ -23,6 +23,7 @@ from vqvae_lite.metrics import CodeUsage, psnr
 from vqvae_lite.models import MODELS
 from vqvae_lite.priors.nats import CodeFrequencies, nats_per_code
 from vqvae_lite.priors.wavenet import WaveNet, WaveNetConfig
+from vqvae_lite.video.past import VideoConfig
 
 VQ = VectorQuantizer(4, 2)
 MODEL = VQVAE(ModelConfig(width=4, num_codes=4, code_dim=2))
@@ -127,3 +128,30 @@ def test_a_shape_is_height_and_width(shape):
 def test_a_codebook_larger_than_any_memory():
     with pytest.raises(ValueError, match=r"no memory for a codebook of the shape \(10+, 64\)"):
         VectorQuantizer(10**15, 64)
+
+
+TAKES_A_NUMBER = {
+    "learning_rate": lambda x: TrainingConfig(learning_rate=x),
+    "commitment": lambda x: VectorQuantizer(4, 2, commitment=x),
+    "decay": lambda x: VectorQuantizer(4, 2, decay=x),
+    "restart_below": lambda x: VectorQuantizer(4, 2, restart_below=x),
+    "noise_variance": lambda x: VQVAE(ModelConfig(noise_variance=x)),
+    "kl_weight": lambda x: VAE(VAEConfig(kl_weight=x)),
+    "dropout": lambda x: PixelCNNConfig(dropout=x),
+    "own_draws": lambda x: VideoConfig(own_draws=x),
+    "temperature": lambda x: PRIOR.sample((2, 2), temperature=x),
+}
+
+
+@pytest.mark.parametrize(
+    "value", [torch.tensor(0.5), torch.ones(2), torch.ones(0), "0.5", True, [0.5]], ids=repr
+)
+@pytest.mark.parametrize("name", TAKES_A_NUMBER)
+def test_no_number(name, value):
+    with pytest.raises(TypeError, match=f"^{name} must be a number, got "):
+        TAKES_A_NUMBER[name](value)
+
+
+@pytest.mark.parametrize("name", TAKES_A_NUMBER)
+def test_a_number_of_numpy_is_one(name):
+    TAKES_A_NUMBER[name](np.float32(0.5))

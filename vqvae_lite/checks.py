@@ -3,6 +3,7 @@
 import reprlib
 from collections.abc import Sequence, Sized
 from importlib import import_module
+from numbers import Real
 from types import ModuleType
 from typing import TypeVar
 
@@ -48,6 +49,16 @@ def check_positive_int(**arguments: int) -> None:
 def check_not_negative(**arguments: int) -> None:
     """Raises TypeError or ValueError, naming the argument, unless each is an int of at least 0."""
     _check_at_least(0, arguments)
+
+
+def check_real(**arguments: float) -> None:
+    """Raises TypeError, naming the argument, unless each is a real number.
+
+    A tensor of one number is none: it would be kept, and change under whoever holds it.
+    """
+    for name, value in arguments.items():
+        if not isinstance(value, Real) or isinstance(value, bool):
+            raise TypeError(f"{name} must be a number, got {reprlib.repr(value)}")
 
 
 def _check_at_least(least: int, arguments: dict[str, int]) -> None:

@@ -9,7 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vqvae_lite.checks import check_images, check_integers, check_positive_int, config_or_default
+from vqvae_lite.checks import (
+    check_images,
+    check_integers,
+    check_positive_int,
+    check_real,
+    config_or_default,
+)
 from vqvae_lite.images import exact_uint8, to_float
 from vqvae_lite.likelihoods import Bound, get_likelihood, negative_log_likelihood
 from vqvae_lite.modules import evaluating, with_float64
@@ -86,6 +92,7 @@ class VQVAE(nn.Module):
         super().__init__()
         config = config_or_default(config, ModelConfig)
         check_positive_int(num_codebooks=config.num_codebooks, code_dim=config.code_dim)
+        check_real(noise_variance=config.noise_variance)
         if not 0 < config.noise_variance < float("inf"):
             raise ValueError(
                 f"noise_variance must be finite and above 0, got {config.noise_variance}"

@@ -10,7 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vqvae_lite.checks import check_codes, check_finite, check_positive_int, check_tensor
+from vqvae_lite.checks import (
+    check_codes,
+    check_finite,
+    check_positive_int,
+    check_real,
+    check_tensor,
+)
 from vqvae_lite.codebook import (
     codes_and_scores,
     is_exporting,
@@ -199,10 +205,14 @@ class VectorQuantizer(FullPrecision):
     ):
         super().__init__()
         check_positive_int(num_codes=num_codes, code_dim=code_dim, num_codebooks=num_codebooks)
+        check_real(commitment=commitment)
         if not 0 <= commitment < float("inf"):
             raise ValueError(f"commitment must be finite and at least 0, got {commitment}")
         for name, value in [("decay", decay), ("restart_below", restart_below)]:
-            if value is not None and not 0 <= value < 1:
+            if value is None:
+                continue
+            check_real(**{name: value})
+            if not 0 <= value < 1:
                 raise ValueError(f"{name} must be None or in [0, 1), got {value}")
         self.num_codes = num_codes
         self.code_dim = code_dim

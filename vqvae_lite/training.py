@@ -31,7 +31,13 @@ from vqvae_lite.checkpoints import (
     save_checkpoint,
     step_path,
 )
-from vqvae_lite.checks import check_not_negative, check_positive_int, check_type, size_of
+from vqvae_lite.checks import (
+    check_not_negative,
+    check_positive_int,
+    check_real,
+    check_type,
+    size_of,
+)
 from vqvae_lite.distributed import (
     ALONE,
     Place,
@@ -96,6 +102,7 @@ class TrainingConfig:
                 raise ValueError(f"{name} must be at most {limit}, got {getattr(self, name)}")
         if not isinstance(self.compile, bool):
             raise TypeError(f"compile must be a bool, got {self.compile!r}")
+        check_real(learning_rate=self.learning_rate)
         if not 0 < self.learning_rate < math.inf:
             raise ValueError(f"learning_rate must be finite and above 0, got {self.learning_rate}")
         if self.precision not in PRECISIONS:

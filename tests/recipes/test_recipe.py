@@ -229,6 +229,14 @@ def test_recipes_of_sound_have_both_profiles_and_the_papers_encoder():
         assert get_recipe("sound", profile, folder="said").data.speakers == ()
 
 
+def test_a_depth_that_nobody_could_halve_is_refused_at_once():
+    for halvings in (5, 10**12):
+        with pytest.raises(
+            ValueError, match=r"^size must be a multiple of (32|2 \*\* 10+), got 84$"
+        ):
+            get_recipe("maze", "quick", [f"num_halvings={halvings}"])
+
+
 def test_a_run_goes_on_with_its_own_settings_alone():
     checkpoint = load_checkpoint(SHARED / "maze")
     with pytest.raises(ValueError, match="maze has taken 138008 of 138008 steps already"):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vqvae_lite.checks import check_images, check_positive_int, config_or_default
+from vqvae_lite.checks import check_images, check_positive_int, check_real, config_or_default
 from vqvae_lite.images import exact_uint8, to_float
 from vqvae_lite.likelihoods import Bound, get_likelihood, negative_log_likelihood
 from vqvae_lite.modules import evaluating, with_float64
@@ -64,6 +64,7 @@ class VAE(nn.Module):
         super().__init__()
         config = config_or_default(config, VAEConfig)
         check_positive_int(latent_channels=config.latent_channels)
+        check_real(kl_weight=config.kl_weight)
         if not 0 <= config.kl_weight < math.inf:
             raise ValueError(f"kl_weight must be finite and at least 0, got {config.kl_weight}")
         self.config = config

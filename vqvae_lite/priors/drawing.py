@@ -7,7 +7,13 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from vqvae_lite.checks import check_integers, check_label, check_positive_int, check_tensor
+from vqvae_lite.checks import (
+    check_integers,
+    check_label,
+    check_positive_int,
+    check_real,
+    check_tensor,
+)
 from vqvae_lite.modules import with_float64
 
 
@@ -30,6 +36,7 @@ def generator_for(model: nn.Module, device: torch.device, seed: int | None) -> t
 
 def check_sharpness(temperature: float, top_k: int | None, num_codes: int) -> None:
     """Raises TypeError or ValueError unless samples of K codes can be drawn with these settings."""
+    check_real(temperature=temperature)
     if not 0 < temperature < math.inf:
         raise ValueError(f"temperature must be finite and above 0, got {temperature}")
     if top_k is not None:

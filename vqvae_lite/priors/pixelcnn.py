@@ -14,7 +14,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from vqvae_lite.checks import check_codes, check_positive_int, check_type, config_or_default
+from vqvae_lite.checks import (
+    check_codes,
+    check_positive_int,
+    check_real,
+    check_type,
+    config_or_default,
+)
 from vqvae_lite.modules import device_of, evaluating
 from vqvae_lite.priors.attention import HEAD_WIDTH, CausalAttention, positions
 from vqvae_lite.priors.drawing import (
@@ -76,6 +82,7 @@ class PixelCNNConfig:
         check_positive_int(**sizes)
         if self.kernel_size % 2 == 0:
             raise ValueError(f"kernel_size must be odd, got {self.kernel_size}")
+        check_real(dropout=self.dropout)
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
         if (self.position_channels or 0) % 4:

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from vqvae_lite.checks import check_codes, check_positive_int, config_or_default
+from vqvae_lite.checks import check_codes, check_positive_int, check_real, config_or_default
 from vqvae_lite.modules import device_of, evaluating
 from vqvae_lite.priors.drawing import check_conditions, check_sharpness, draw, generator_for
 from vqvae_lite.priors.sampling import walk_sequence
@@ -62,6 +62,7 @@ class WaveNetConfig:
                 f"layers_per_cycle must be at most {MAX_LAYERS_PER_CYCLE}, "
                 f"got {self.layers_per_cycle}"
             )
+        check_real(dropout=self.dropout)
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, get_args, get_origin
 from torch.utils.data import Dataset
 
 from vqvae_lite.checkpoints import Checkpoint, CheckpointError
-from vqvae_lite.checks import check_positive_int
+from vqvae_lite.checks import check_positive_int, check_real
 from vqvae_lite.files import reading
 from vqvae_lite.models import MODELS
 from vqvae_lite.recipes.names import KINDS, PROFILES, RECIPES
@@ -68,6 +68,7 @@ class SoundData:
         check_positive_int(rate=self.rate, window=self.window)
         if self.rate > MOST_SAMPLES:
             raise ValueError(f"rate must be at most {MOST_SAMPLES} a second, got {self.rate}")
+        check_real(disguise=self.disguise)
         if not 0 <= self.disguise <= 1:
             raise ValueError(f"disguise must be in [0, 1], got {self.disguise}")
         object.__setattr__(self, "speakers", tuple(self.speakers))  # JSON has lists
@@ -216,8 +217,12 @@ def recipe_of(checkpoint: Checkpoint) -> Recipe:
 def check_sizes(recipe: Recipe) -> None:
     """Raises ValueError unless what the model sees at once is what it can divide."""
     model, data = recipe.model, recipe.data
-    if recipe.kind in KINDS and data.size % 2**model.num_halvings:
-        raise ValueError(f"size must be a multiple of {2**model.num_halvings}, got {data.size}")
+    if recipe.kind in KINDS:
+        halvings = model.num_halvings
+        # A power of a number that somebody mistyped could take longer to compute than any training.
+        if halvings >= data.size.bit_length() or data.size % 2**halvings:
+            factor = 2**halvings if halvings < 64 else f"2 ** {halvings}"
+            raise ValueError(f"size must be a multiple of {factor}, got {data.size}")
     if recipe.kind == "soundvqvae" and data.window % model.hop:
         raise ValueError(f"window must be a multiple of {model.hop}, got {data.window}")
     if recipe.kind == "pixelcnn" and data.window is not None:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vqvae_lite.baselines.vae import kl_of_each, shift_noise, split_posterior
-from vqvae_lite.checks import check_positive_int, config_or_default
+from vqvae_lite.checks import check_positive_int, check_real, config_or_default
 from vqvae_lite.distributed import sum_over_processes, world_size
 from vqvae_lite.modules import FullPrecision, evaluating
 from vqvae_lite.secondstage.maps import Latents, MapConfig, MapDecoder, MapEncoder
@@ -68,6 +68,7 @@ class PixelVAE(FullPrecision):
         super().__init__()
         self.config = config = config_or_default(config, PixelVAEConfig)
         check_positive_int(num_latents=config.num_latents)
+        check_real(free_nats=config.free_nats)
         if not 0 <= config.free_nats < math.inf:
             raise ValueError(f"free_nats must be finite and at least 0, got {config.free_nats}")
         if config.warmup_steps:

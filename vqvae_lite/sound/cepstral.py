@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vqvae_lite.checks import check_label, check_positive_int, config_or_default
+from vqvae_lite.checks import check_label, check_positive_int, check_real, config_or_default
 from vqvae_lite.modules import FullPrecision, evaluating
 from vqvae_lite.quantizers import get_quantizer, quantizer_of
 from vqvae_lite.sound.measures import BANDS, FRAME_HOP, mfcc
@@ -68,6 +68,7 @@ class CepstralConfig:
             raise ValueError(f"coefficients must be at most {BANDS}, got {self.coefficients}")
         if self.context < 0:
             raise ValueError(f"context must be at least 0, got {self.context}")
+        check_real(neighbours=self.neighbours)
         if not 0 <= self.neighbours < math.inf:
             raise ValueError(f"neighbours must be finite and at least 0, got {self.neighbours}")
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from vqvae_lite.checks import check_positive_int, require
+from vqvae_lite.checks import check_positive_int, check_real, require
 from vqvae_lite.files import check_amount, reading, visible_files, writing
 from vqvae_lite.sound.labels import Phone, read_labels, read_textgrid
 from vqvae_lite.sound.mulaw import check_wave
@@ -131,8 +131,10 @@ def write_sound(
     path = Path(path).expanduser()
     check_target(path, rate)
     _check_wave(wave)
-    if compression is not None and not 0 <= compression <= 1:
-        raise ValueError(f"compression must be in [0, 1]; got {compression}")
+    if compression is not None:
+        check_real(compression=compression)
+        if not 0 <= compression <= 1:
+            raise ValueError(f"compression must be in [0, 1]; got {compression}")
     samples = wave.detach().cpu().float().clamp(-1, 1).numpy()
     container, coding = _FORMATS[path.suffix.lower()]
     soundfile = require("soundfile", "sound")

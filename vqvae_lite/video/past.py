@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vqvae_lite.checks import check_positive_int
+from vqvae_lite.checks import check_positive_int, check_real
 from vqvae_lite.priors.pixelcnn import PixelCNNConfig
 
 DILATIONS = (1, 2, 4, 1, 2, 4)  # of the layers over the past: 15 positions to each side and more
@@ -48,6 +48,7 @@ class VideoConfig:
         )
         if self.num_actions is not None:
             check_positive_int(num_actions=self.num_actions)
+        check_real(own_draws=self.own_draws)
         if not 0 <= self.own_draws <= 1:
             raise ValueError(f"own_draws must be in [0, 1], got {self.own_draws}")
         if self.num_layers == 0 and not isinstance(self.num_layers, bool):
