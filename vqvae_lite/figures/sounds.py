@@ -1,20 +1,24 @@
-"""Sounds to hear on a page: plain audio elements with captions, and no network."""
+"""Sounds to hear one against another: a player in the page, and no network."""
 
 import base64
-import html
 import io
 from collections.abc import Mapping
 from typing import Any
 
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from vqvae_lite.checks import require
+from vqvae_lite.figures.page import InteractiveFigure
 from vqvae_lite.sound.files import RATE
 
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 # Of MP3: at this level speech takes some 30 kbit/s at 16 kHz and 20 at 8 kHz, with a noise 24 to
 # 31 dB below it.
 _COMPRESSION = 0.7
+_TICK, _TICK_AT = 0.2, 0.1  # seconds: of the sound by which a page finds a decoder's delay
 
 
 def mp3(wave: Tensor, rate: int) -> bytes:
@@ -40,54 +44,87 @@ def mp3(wave: Tensor, rate: int) -> bytes:
     return buffer.getvalue()
 
 
-class Sounds:
-    """Sounds with captions, to be the last value of a notebook cell.
+def mp3_text(wave: Tensor, rate: int) -> str:
+    """The MP3 file of a wave as base64 text, for a page."""
+    return base64.b64encode(mp3(wave, rate)).decode()
 
-    Each becomes an audio element, some 4 kB of MP3 for a second of speech at 16 kHz. Where there
-    is no browser the captions are left.
+
+def tick(rate: int) -> dict[str, Any]:
+    """One loud sample in silence: where a page finds it tells the delay of its decoder."""
+    wave = torch.zeros(round(_TICK * rate))
+    wave[round(_TICK_AT * rate)] = 0.9
+    return {"sound": mp3_text(wave, rate), "at": round(_TICK_AT * rate)}
+
+
+class Sounds(InteractiveFigure):
+    """Sounds to hear one against another, to be the last value of a notebook cell.
+
+    One button plays. Versions of one sound run together, and the choice of another version is heard
+    at once, at the same place. Each sound is in the page once, as some 4 kB of MP3 for a second of
+    speech at 16 kHz.
 
     Args:
-        sounds: caption to wave, float32 (T,) in [-1, 1].
+        sounds: name to wave, float32 (T,) in [-1, 1].
         rate: samples a second, one of `MP3_RATES`.
+        title: what they are, such as the sentence that is said; no two on a page alike.
+        together: whether they are versions of one sound. If not, a choice is heard from its start.
 
     Raises:
         ValueError: there are no sounds, one is empty or not of the shape (T,), or MP3 has no such
             rate.
     """
 
-    def __init__(self, sounds: Mapping[str, Tensor], rate: int = RATE):
+    def __init__(
+        self,
+        sounds: Mapping[str, Tensor],
+        rate: int = RATE,
+        *,
+        title: str,
+        together: bool = True,
+    ):
         if not sounds:
             raise ValueError("sounds must hold at least one, got none")
-        for caption, wave in sounds.items():
+        for name, wave in sounds.items():
             if wave.ndim != 1 or not len(wave):
                 raise ValueError(
-                    f"the sound {caption!r} must have the shape (T,) and not be empty, "
+                    f"the sound {name!r} must have the shape (T,) and not be empty, "
                     f"got {tuple(wave.shape)}"
                 )
         if rate not in MP3_RATES:
             raise ValueError(f"rate must be one of {MP3_RATES}, got {rate}")
-        self.seconds = {caption: len(wave) / rate for caption, wave in sounds.items()}
-        figures = [_figure(caption, mp3(wave, rate)) for caption, wave in sounds.items()]
-        # Side by side where there is room, below each other on a phone. The colours are its own,
-        # also that of a caption: a page in dark mode gives outputs a light ground and light text.
-        self.html = (
-            '<div style="display:flex;flex-wrap:wrap;gap:0.75rem 1.25rem;padding:0.5rem 0.75rem;'
-            'border-radius:0.375rem;background:#f3f4f6;color:#1b1f24">'
-            + "".join(figures)
-            + "</div>"
+        heard = ", ".join(f"{name} ({len(wave) / rate:.1f} s)" for name, wave in sounds.items())
+        super().__init__(
+            "sounds",
+            {
+                "rate": rate,
+                "tick": tick(rate),
+                "together": together,
+                "sounds": [
+                    {"name": name, "samples": len(wave), "sound": mp3_text(wave, rate)}
+                    for name, wave in sounds.items()
+                ],
+            },
+            title=title,
+            description=f"To hear: {heard}",
+            still=_still(sounds, rate),
+            height=200,
+            click="#place" if len(sounds) == 1 else "#version-1",
+            key="#place|ArrowRight",
+            uses=["mp3", "track"],
         )
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        heard = ", ".join(f"{caption} ({time:.1f} s)" for caption, time in self.seconds.items())
-        return {"text/html": self.html, "text/plain": f"Sounds: {heard}"}
 
-
-def _figure(caption: str, sound: bytes) -> str:
-    name, source = html.escape(caption), base64.b64encode(sound).decode()
-    return (
-        '<figure style="margin:0;min-width:0;width:min(100%,17rem)">'
-        '<figcaption style="font-size:0.9em;margin-bottom:0.25rem;text-align:left;color:#1b1f24">'
-        f"{name}</figcaption>"
-        f'<audio controls preload="none" aria-label="{name}" style="width:100%" '
-        f'src="data:audio/mpeg;base64,{source}"></audio></figure>'
-    )
+def _still(sounds: Mapping[str, Tensor], rate: int) -> Figure:
+    """The waveforms below each other."""
+    figure, axes = plt.subplots(
+        len(sounds), 1, figsize=(7, 0.3 + 0.55 * len(sounds)), sharex=True, sharey=True,
+        squeeze=False, layout="constrained",
+    )  # fmt: skip
+    for axis, (name, wave) in zip(axes[:, 0], sounds.items(), strict=True):
+        # As high at each of 1,000 places as the loudest sample there: no more can be seen.
+        seconds = len(wave) / rate
+        loud = torch.nn.functional.adaptive_max_pool1d(wave.detach().abs()[None].float(), 1000)[0]
+        axis.fill_between(torch.arange(1000) * seconds / 1000, -loud, loud, color="black", lw=0)
+        axis.set_title(f"{name}, {seconds:.1f} s", fontsize=8, loc="left", pad=2)
+        axis.axis("off")
+    return figure

@@ -1,6 +1,5 @@
 """A sentence as a row of codes, to point at and to hear in every voice: a page that plays sound."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,7 +14,7 @@ from torch import Tensor
 from vqvae_lite.checks import check_codes, check_positive_int
 from vqvae_lite.figures.page import InteractiveFigure, pack
 from vqvae_lite.figures.plots import COLORS
-from vqvae_lite.figures.sounds import MP3_RATES, mp3
+from vqvae_lite.figures.sounds import MP3_RATES, mp3_text, tick
 from vqvae_lite.sound.files import RATE, Utterance
 from vqvae_lite.sound.speech import PHONES, frame_phones
 
@@ -32,8 +31,6 @@ PHONE_KINDS = {
 }
 _GREY = "#8A9099"
 _NAMED = 3  # phones that the page names for a code
-
-_TICK, _TICK_AT = 0.2, 0.1  # seconds: of the sound by which the page finds a decoder's delay
 
 
 class VoicedClip(NamedTuple):
@@ -89,7 +86,7 @@ def explore_voices(
     data = {
         "rate": rate,
         "hop": hop,
-        "tick": {"sound": _base64(_tick(rate)), "at": round(_TICK_AT * rate)},
+        "tick": tick(rate),
         "speakers": speakers,
         "phones": PHONES,
         "kinds": [{"name": name, "color": _rgb(color)} for name, (color, _) in PHONE_KINDS.items()],
@@ -115,7 +112,7 @@ def explore_voices(
         height=900,
         click="#codes",
         key="#codes|ArrowRight",
-        uses=["player", "spectrogram", "track", "sentence", "codefacts"],
+        uses=["mp3", "player", "spectrogram", "track", "sentence", "codefacts"],
     )
 
 
@@ -206,8 +203,8 @@ def _clip_data(clip: VoicedClip, hop: int, rate: int) -> dict[str, Any]:
         "text": clip.utterance.text,
         "codes": pack(clip.codes, "int32"),
         "phones": phones,
-        "original": _base64(mp3(original, rate)),
-        "voices": [_base64(mp3(wave, rate)) for wave in clip.voices.values()],
+        "original": mp3_text(original, rate),
+        "voices": [mp3_text(wave, rate) for wave in clip.voices.values()],
     }
 
 
@@ -222,17 +219,6 @@ def _known(phone_counts: Tensor, codes: Tensor) -> dict[int, Any]:
             "phones": [(phone, count) for phone, count in list(pairs)[:_NAMED] if count],
         }
     return known
-
-
-def _tick(rate: int) -> bytes:
-    """One loud sample in silence: where it is found in the page tells the decoder's delay."""
-    wave = torch.zeros(round(_TICK * rate))
-    wave[round(_TICK_AT * rate)] = 0.9
-    return mp3(wave, rate)
-
-
-def _base64(raw: bytes) -> str:
-    return base64.b64encode(raw).decode()
 
 
 def _kind(phone: str) -> int:

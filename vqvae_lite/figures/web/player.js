@@ -1,4 +1,4 @@
-// Sound out of the page itself: MP3, decoded once, and stretches of it played one after another.
+// Stretches of sounds, played one after another.
 //
 // player({rate, tick, ended}) has .load(mp3, length), a promise of so many samples; .wake(), to be
 // called by a click before anything is awaited; .play(pieces), each {samples, from, to};
@@ -8,29 +8,8 @@ VQ.player = (function () {
   const GAP = 0.12, EDGE = 0.005; // seconds: between pieces, and to fade in and out without a click
 
   return function ({ rate, tick, ended }) {
-    let context = null, delay = null, playing = null;
-
-    // A context that is never heard gives the samples at the rate at which they were coded.
-    async function decode(mp3) {
-      const bytes = Uint8Array.from(atob(mp3), (c) => c.charCodeAt(0));
-      const buffer = await new OfflineAudioContext(1, 1, rate).decodeAudioData(bytes.buffer);
-      return buffer.getChannelData(0);
-    }
-
-    // MP3 puts silence before a sound, and not every browser takes it away again: as much of it as
-    // the tick comes late.
-    async function late() {
-      const samples = await decode(tick.sound);
-      return samples.reduce((best, v, i) => (Math.abs(v) > Math.abs(samples[best]) ? i : best), 0) - tick.at;
-    }
-
-    async function load(mp3, length) {
-      delay = delay ?? late();
-      const skip = await delay, decoded = await decode(mp3);
-      const samples = new Float32Array(length);
-      samples.set(decoded.subarray(skip, skip + length));
-      return samples;
-    }
+    const load = VQ.mp3({ rate, tick });
+    let context = null, playing = null;
 
     function wake() {
       context = context ?? new AudioContext();
