@@ -19,6 +19,7 @@ MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 # 31 dB below it.
 _COMPRESSION = 0.7
 _TICK, _TICK_AT = 0.2, 0.1  # seconds: of the sound by which a page finds a decoder's delay
+_STEPS = 120  # in which a still shows the longest sound
 
 
 def mp3(wave: Tensor, rate: int) -> bytes:
@@ -115,16 +116,17 @@ class Sounds(InteractiveFigure):
 
 
 def _still(sounds: Mapping[str, Tensor], rate: int) -> Figure:
-    """The waveforms below each other."""
+    """How loud each is, in steps, below each other: a small picture, and all that print needs."""
+    longest = max(map(len, sounds.values()))
     figure, axes = plt.subplots(
-        len(sounds), 1, figsize=(7, 0.3 + 0.55 * len(sounds)), sharex=True, sharey=True,
+        len(sounds), 1, figsize=(6, 0.3 + 0.5 * len(sounds)), sharex=True, sharey=True,
         squeeze=False, layout="constrained",
     )  # fmt: skip
     for axis, (name, wave) in zip(axes[:, 0], sounds.items(), strict=True):
-        # As high at each of 1,000 places as the loudest sample there: no more can be seen.
-        seconds = len(wave) / rate
-        loud = torch.nn.functional.adaptive_max_pool1d(wave.detach().abs()[None].float(), 1000)[0]
-        axis.fill_between(torch.arange(1000) * seconds / 1000, -loud, loud, color="black", lw=0)
-        axis.set_title(f"{name}, {seconds:.1f} s", fontsize=8, loc="left", pad=2)
+        places = max(1, round(_STEPS * len(wave) / longest))
+        loud = torch.nn.functional.adaptive_max_pool1d(wave.detach().abs()[None], places)
+        high, edges = loud[0].cpu().numpy(), torch.arange(places + 1).numpy() / _STEPS
+        axis.stairs(high, edges, baseline=-high, fill=True, color="black", antialiased=False)
+        axis.set_title(f"{name}, {len(wave) / rate:.1f} s", fontsize=8, loc="left", pad=2)
         axis.axis("off")
     return figure
