@@ -41,12 +41,6 @@ TRAINED_BY = {
     "phonemes_wavenet": ("speech", "paper", "soundvqvae", SoundData(16000, 5120, 0, FIVE)),
     "maze_24": ("maze", "paper", "vqvae", ImageData(84)),
     "next/video": ("video", "paper", "video", CodeData("46194ffc6ece", 8, folder=LARGER_SET)),
-    "next/video_at_once": (
-        "video",
-        "paper",
-        "video",
-        CodeData("46194ffc6ece", 8, folder=LARGER_SET),
-    ),
     "prior": ("prior", "quick", "pixelcnn", CodeData("")),
     "speech": ("speech", "paper", "soundvqvae", SoundData(8000, 2048, 0.8, SPEAKERS)),
     "speech_prior": ("prior", "quick", "wavenet", CodeData("", 512)),
