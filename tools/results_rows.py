@@ -215,7 +215,7 @@ CLAIMS = [
     Claim(
         "Results do not vary for beta from 0.1 to 2.0 (section 3.2)",
         lambda d: f"bits per dimension, frames of mazes: {told.betas(d)}",
-        "Largely: no value fails. The larger ones are better here, in one training each",
+        "In part: no value fails, and the larger ones are better here, in one training each",
         (2, 4),
         ("rate_distortion",),
     ),
