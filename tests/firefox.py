@@ -78,6 +78,11 @@ class Firefox:
         """Clicks on the middle of the first match."""
         element = self.do("FindElement", using="css selector", value=selector)["value"]
         self.run("arguments[0].scrollIntoView({block: 'center'})", element)
+        # Frames above may still grow, and push this one away from under the mouse.
+        place = None
+        while (now := self.run("return [mozInnerScreenX, mozInnerScreenY]")) != place:
+            place = now
+            time.sleep(0.3)
         there = {"type": "pointerMove", "origin": element, "x": 0, "y": 0}
         button = [{"type": kind, "button": 0} for kind in ("pointerDown", "pointerUp")]
         mouse = {"type": "pointer", "id": "mouse", "actions": [there, *button]}

@@ -24,6 +24,11 @@ MAKERS = {
 }
 
 
+# PyTorch notes once, at the first of these, which functions make tensors; it must not note patches.
+with torch.device("cpu"):
+    torch.empty(0)
+
+
 class OnMPS(torch.Tensor):
     """A tensor that is not on the CPU, as far as Python can see."""
 

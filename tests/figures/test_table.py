@@ -71,6 +71,7 @@ def test_numbers_of_any_library_are_numbers():
     [
         ({"rows": [[1]]}, "row 0 must have 2 values, got 1"),
         ({"rows": []}, "at least one row"),
+        ({"columns": ["", "b"]}, r"must each have a name, got \['', 'b'\]"),
         ({"formats": [".1f"]}, "formats must be 2, one a column; got 1"),
         ({"marked": [(1, 0)], "note": "x"}, r"1 rows and 2 columns, got \(1, 0\)"),
         ({"marked": [(0, 0)]}, "note must say"),
@@ -78,4 +79,4 @@ def test_numbers_of_any_library_are_numbers():
 )
 def test_what_does_not_fit_is_refused(given, said):
     with pytest.raises(ValueError, match=said):
-        Table(["a", "b"], **{"rows": [[1, 2]], "caption": "", **given})
+        Table(**{"columns": ["a", "b"], "rows": [[1, 2]], "caption": "", **given})

@@ -28,8 +28,8 @@ class Table:
         note: what the marks mean, below the table; needed where there are marks.
 
     Raises:
-        ValueError: a row or `formats` has another length than the header, there are no rows, a mark
-            lies outside, or marks are not explained.
+        ValueError: a column has no name, a row or `formats` has another length than the header,
+            there are no rows, a mark lies outside, or marks are not explained.
     """
 
     def __init__(
@@ -42,6 +42,8 @@ class Table:
         marked: Collection[tuple[int, int]] = (),
         note: str = "",
     ):
+        if not all(columns):
+            raise ValueError(f"columns must each have a name, got {list(columns)}")
         specs = [formats] * len(columns) if isinstance(formats, str) else list(formats)
         if len(specs) != len(columns):
             raise ValueError(f"formats must be {len(columns)}, one a column; got {len(specs)}")
