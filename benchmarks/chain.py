@@ -74,7 +74,6 @@ class Job(NamedTuple):
         measure: what is printed of the model after each step size.
         details: for the checkpoint, after so many steps.
         begin: changes the first weights, when the codes are there.
-        precision: of the steps.
     """
 
     model: nn.Module
@@ -85,7 +84,6 @@ class Job(NamedTuple):
     measure: Callable[[Any], dict]
     details: Callable[[int], dict]
     begin: Callable[[], None] = lambda: None
-    precision: str = "bfloat16"
 
 
 def main() -> None:
@@ -128,7 +126,7 @@ def train_one(options: argparse.Namespace) -> None:
     job = base_job(options) if name == "base" else on_codes(name, options)
     step = GraphStep(
         job.model, job.batch, job.examples, job.batch_size, device=DEVICE,
-        precision=job.precision, compile=DEVICE.type == "cuda",
+        compile=DEVICE.type == "cuda",
     )  # fmt: skip
     if name != "base":
         while not codes_path(options).exists():
@@ -138,11 +136,9 @@ def train_one(options: argparse.Namespace) -> None:
     for rate, share in RATES:
         step.run(job.rate * rate, begin + share * (options.end - begin))
         measured = job.measure(job.model)
-        job.model.train()
         line = {"model": name, "steps": step.steps, "rate": job.rate * rate, **measured}
         print(json.dumps(line), flush=True)
-        history = {"history": step.history, "validation": measured}
-        details = {**job.details(step.steps), **history}
+        details = {**job.details(step.steps), "history": step.history, "validation": measured}
         save_checkpoint(step_path(folder, step.steps), job.model, step=step.steps, details=details)
 
 
@@ -167,12 +163,11 @@ def on_codes(name: str, options: argparse.Namespace) -> Job:
     actions = actions_of(options.folder)
     maps = torch.zeros(2 * actions.shape[0] * (actions.shape[1] + 1), 21, 21, dtype=torch.int16)
     maps = maps.random_(512).to(DEVICE)
-    held_out: dict[str, Any] = {}
+    found: dict[str, Any] = {}  # the codes, from `begin` on
 
     def begin() -> None:
-        codes = torch.load(codes_path(options))
-        maps.copy_(torch.cat([codes["train"], codes["mirrored"]]))
-        held_out["maps"] = codes["validation"].long()
+        found.update(torch.load(codes_path(options)))
+        maps.copy_(torch.cat([found["train"], found["mirrored"]]))
         if name.startswith("video"):
             model.start_from(base_of(options).quantizer.codebook.detach().to(DEVICE))
 
@@ -185,8 +180,8 @@ def on_codes(name: str, options: argparse.Namespace) -> Job:
         model = new_model("pixelcnn", recipe.model, 0)
         return Job(
             model, chosen, len(maps), recipe.training.batch_size, 5e-4,
-            lambda model: {"nats_per_code": nats_per_code(model, held_out["maps"])},
-            with_recipe(recipe, options), begin,
+            lambda model: {"nats_per_code": nats_per_code(model, found["validation"].long())},
+            with_recipe(recipe, found), begin,
         )  # fmt: skip
     if name.startswith("second_stage"):
         seed = int(name[-1])
@@ -194,12 +189,12 @@ def on_codes(name: str, options: argparse.Namespace) -> Job:
         model = new_model("pixelvqvae", settings, seed)
 
         def measure(model: nn.Module) -> dict:
-            use = measure_latent_use(model, held_out["maps"])
+            use = measure_latent_use(model, found["validation"].long())
             return {"nats": use.nats, "swap_rise": use.swap_rise}
 
         return Job(
             model, chosen, len(maps), BATCH, 1e-3, measure,
-            lambda steps: {"codes_of": fingerprint(base_of(options))}, begin,
+            lambda steps: {"codes_of": found["codes_of"]}, begin,
         )  # fmt: skip
     more = ["num_layers=0"] if name == "video_at_once" else []
     recipe = get_recipe(
@@ -218,13 +213,13 @@ def on_codes(name: str, options: argparse.Namespace) -> Job:
         return maps[frames].long(), both.flatten()[done]
 
     def measure_video(model: Any) -> dict:
-        films = list(held_out["maps"].view(-1, steps + 1, 21, 21))
+        films = list(found["validation"].long().view(-1, steps + 1, 21, 21))
         walks = actions_of(options.folder, "validation")
         return {"nats_per_code": nats_per_video_code(model, films, list(walks[: len(films)]))}
 
     return Job(
         model, windows, len(both) * starts, recipe.training.batch_size, 1e-3, measure_video,
-        with_recipe(recipe, options, actions=list(ACTIONS)), begin,
+        with_recipe(recipe, found, actions=list(ACTIONS)), begin,
     )  # fmt: skip
 
 
@@ -234,7 +229,9 @@ def encode_all(options: argparse.Namespace) -> None:
     train = load_maze("train", options.folder).frames
     held_out = load_maze("validation", options.folder).frames[:HELD_OUT]
     sets = {"train": train, "mirrored": train.flip(-1), "validation": held_out}
-    codes = {name: encode_images(model, TensorImages(f), 256).short() for name, f in sets.items()}
+    codes: dict[str, Any] = {"codes_of": fingerprint(model)}
+    for name, frames in sets.items():
+        codes[name] = encode_images(model, TensorImages(frames), 256).short()
     partial = codes_path(options).with_suffix(".partial")
     torch.save(codes, partial)
     partial.rename(codes_path(options))
@@ -262,14 +259,14 @@ def small(options: argparse.Namespace) -> list[str]:
 
 
 def with_recipe(
-    recipe: Recipe, options: argparse.Namespace | None = None, **more: Any
+    recipe: Recipe, codes: dict[str, Any] | None = None, **more: Any
 ) -> Callable[[int], dict]:
     """The details of a checkpoint: its recipe, and of a model of codes whose they are."""
 
     def details(steps: int) -> dict:
         data, maps = recipe.data, {}
-        if options is not None:
-            data, maps = replace(data, codes_of=fingerprint(base_of(options))), {"map": [21, 21]}
+        if codes is not None:
+            data, maps = replace(data, codes_of=codes["codes_of"]), {"map": [21, 21]}
         training = replace(recipe.training, steps=steps, precision="bfloat16")
         return {"recipe": replace(recipe, training=training, data=data).to_json(), **maps, **more}
 

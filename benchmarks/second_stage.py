@@ -54,7 +54,8 @@ def second_stages(options: argparse.Namespace, place: Place) -> dict:
     first = load_checkpoint(options.first).model.to(place.device)
     details = {"codes_of": fingerprint(first)}
     trained = options.trained or train_all(options, first, details, place)
-    codes, seen = codes_of(first, "test"), codes_of(first, "train")[::6]
+    codes = encode(first, load_maze("test").frames)
+    seen = encode(first, load_maze("train").frames[::6])
     figures = {"images": len(codes), **details, "models": {}}
     for seed, path in enumerate(trained):
         stored = load_checkpoint(path)
@@ -79,10 +80,6 @@ def train_all(options: argparse.Namespace, first: VQVAE, details: dict, place: P
         more = {**details, "training": asdict(training)}
         train_maps(SETTINGS, both, training, runs[-1], more, place)
     return runs
-
-
-def codes_of(first: VQVAE, split: str) -> torch.Tensor:
-    return encode(first, load_maze(split).frames)
 
 
 def encode(first: VQVAE, frames: torch.Tensor) -> torch.Tensor:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from hearing import DEAF, LATE, MUTE, Visit
 from vqvae_lite.figures.sounds import Sounds
 
 RATE = 16000
@@ -47,53 +48,17 @@ END = """() => sources.filter(({ stopped }) => !stopped).forEach((source) => {
   source.stopped = true;
   source.dispatchEvent(new Event("ended"));
 })"""
-# A browser that leaves in what MP3's coder and decoder put before a sound.
-LATE = """
-const decode = BaseAudioContext.prototype.decodeAudioData;
-BaseAudioContext.prototype.decodeAudioData = async function (bytes) {
-  const sound = await decode.call(this, bytes);
-  const late = new AudioBuffer({length: sound.length + 1105, sampleRate: sound.sampleRate});
-  late.copyToChannel(sound.getChannelData(0), 0, 1105);
-  return late;
-};
-"""
-DEAF = "BaseAudioContext.prototype.decodeAudioData = async () => { throw new Error('no MP3'); };"
-MUTE = "window.AudioContext = window.OfflineAudioContext = undefined;"  # no Web Audio at all
 
 
-class Visit:
-    """The page, and everything that went wrong on it."""
-
-    def __init__(self, chromium, file, script, options):
-        self.trouble = []
-        options = {"viewport": {"width": 700, "height": 600}, "offline": True} | options
-        self.context = chromium.new_context(**options)
-        self.context.add_init_script(f"{{{script}}}")
-        self.page = self.context.new_page()
-        self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
-        self.page.on("console", self.hear)
-        self.page.goto(file.as_uri())
-        said = "() => /sound (ready|broken)/.test(document.documentElement.dataset.state)"
-        self.page.wait_for_function(said)
-
-    def hear(self, message):
-        if "willReadFrequently" not in message.text:  # about this test's own reading of pixels
-            self.trouble.append(message.text)
+class Player(Visit):
+    """The player, and everything that went wrong on its page."""
 
     def state(self):
-        """Version, place in seconds, whether a sound is heard, once the last act is drawn."""
-        self.page.evaluate(
-            "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-        )
-        text = self.page.locator("html").get_attribute("data-state")
+        """Version, place in seconds, whether a sound is heard."""
         version, place, heard = re.match(
-            r"version (\d+); place ([\d.]+); heard (\w+)", text
+            r"version (\d+); place ([\d.]+); heard (\w+)", self.told()
         ).groups()
         return int(version), float(place), heard == "sound"
-
-    def do(self, act, *arguments):
-        act(*arguments)
-        return self.state()
 
     def click(self, selector):
         return self.do(self.page.locator(selector).click)
@@ -101,15 +66,9 @@ class Visit:
     def press(self, key, selector="#place"):
         return self.do(self.page.locator(selector).press, key)
 
-    def at_time(self, clock):
-        return self.do(self.page.evaluate, f"window.clock = {clock}")
-
     def heard(self):
         """What sounds at the moment, silent ones too."""
         return self.page.evaluate(HEARD)
-
-    def text(self, selector):
-        return self.page.locator(selector).inner_text()
 
 
 @pytest.fixture
@@ -119,7 +78,8 @@ def visit(chromium, tmp_path):
     def go(waves=WAVES, script="", clocked=True, together=True, **options):
         file = tmp_path / "figure.html"
         file.write_text(Sounds(waves, RATE, title="Tones", together=together).page, "utf-8")
-        visits.append(Visit(chromium, file, (LISTEN if clocked else "") + script, options))
+        options = {"viewport": {"width": 700, "height": 600}} | options
+        visits.append(Player(chromium, file, (LISTEN if clocked else "") + script, options))
         return visits[-1]
 
     yield go
@@ -242,9 +202,8 @@ def test_sound_ends_by_itself(visit):
     """With the browser's own clock: all else here has the test's."""
     visit = visit({"a": WAVES["low"][:4000], "b": WAVES["rising"][:4000]}, clocked=False)
     visit.page.locator("#version-1").click()
-    said = "text => document.documentElement.dataset.state.includes(text)"
-    visit.page.wait_for_function(said, arg="heard sound")
-    visit.page.wait_for_function(said, arg="version 1; place 0.0; heard nothing")
+    visit.wait("sound", "heard")
+    visit.wait("1; place 0.0; heard nothing", "version")
 
 
 @pytest.mark.parametrize("script", [DEAF, MUTE], ids=["no MP3", "no Web Audio"])

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from hearing import DEAF, LATE, MUTE, Visit
 from pages import clips_of, phone_counts_of
 from vqvae_lite.figures.voices import explore_voices
 from vqvae_lite.sound.speech import PHONES
@@ -30,18 +31,6 @@ Object.defineProperty(BaseAudioContext.prototype, "currentTime", { get: () => wi
 Object.defineProperty(AudioContext.prototype, "outputLatency", { get: () => 0 });
 window.end = () => last.dispatchEvent(new Event("ended"));
 """
-# A browser that leaves in what MP3's coder and decoder put before a sound.
-LATE = """
-const decode = BaseAudioContext.prototype.decodeAudioData;
-BaseAudioContext.prototype.decodeAudioData = async function (bytes) {
-  const sound = await decode.call(this, bytes);
-  const late = new AudioBuffer({length: sound.length + 1105, sampleRate: sound.sampleRate});
-  late.copyToChannel(sound.getChannelData(0), 0, 1105);
-  return late;
-};
-"""
-DEAF = "BaseAudioContext.prototype.decodeAudioData = async () => { throw new Error('no MP3'); };"
-MUTE = "window.AudioContext = window.OfflineAudioContext = undefined;"  # no Web Audio at all
 
 
 @pytest.fixture(scope="module")
@@ -51,47 +40,16 @@ def file(tmp_path_factory):
     return file
 
 
-class Explorer:
-    """The page, and everything that went wrong on it."""
-
-    def __init__(self, chromium, file, context, script, clocked):
-        self.trouble = []
-        options = {"viewport": {"width": 700, "height": 1000}, "offline": True}
-        self.context = chromium.new_context(**(options | context))
-        self.context.add_init_script(f"{{{LISTEN if clocked else ''}{script}}}")
-        self.page = self.context.new_page()
-        self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
-        self.page.on("console", self.hear)
-        self.page.goto(file.as_uri())
-        self.wait("broken" if script in (DEAF, MUTE) else "ready", "sound")
-
-    def hear(self, message):
-        if "willReadFrequently" not in message.text:  # about this test's own reading of pixels
-            self.trouble.append(message.text)
+class Explorer(Visit):
+    """The explorer, and everything that went wrong on its page."""
 
     def state(self):
-        """What the figure says of itself, once it has drawn what came of the last act."""
-        self.page.evaluate(
-            "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-        )
-        text = self.page.locator("html").get_attribute("data-state")
-        pairs = re.findall(r"(\w+) (\w+)", text)
+        """What the figure says of itself, by its names."""
+        pairs = re.findall(r"(\w+) (\w+)", self.told())
         return {key: int(value) if value.isdigit() else value for key, value in pairs}
-
-    def do(self, act, *arguments):
-        act(*arguments)
-        return self.state()
 
     def press(self, key):
         return self.do(self.page.keyboard.press, key)
-
-    def wait(self, value, key):
-        said = "text => document.documentElement.dataset.state.includes(text)"
-        self.page.wait_for_function(said, arg=f"{key} {value}")
-
-    def at_time(self, clock):
-        """Lets the clock of the sound say so many seconds."""
-        return self.do(self.page.evaluate, f"window.clock = {clock}")
 
     def end(self):
         """Lets the sound end by itself."""
@@ -113,16 +71,15 @@ class Explorer:
     def marks(self, selector):
         return (self.page.locator(selector).get_attribute("d") or "").count("M")
 
-    def text(self, selector):
-        return self.page.locator(selector).inner_text()
-
 
 @pytest.fixture
 def explore(chromium, file):
     explorers = []
 
     def go(context=None, script="", file=file, clocked=True):
-        explorers.append(Explorer(chromium, file, context or {}, script, clocked))
+        options = {"viewport": {"width": 700, "height": 1000}} | (context or {})
+        script = (LISTEN if clocked else "") + script
+        explorers.append(Explorer(chromium, file, script, options))
         return explorers[-1]
 
     yield go
