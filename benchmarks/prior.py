@@ -1,6 +1,6 @@
 """A prior over a VQ-VAE's codes measured on held-out images: nats a code, and the bits it saves.
 
-python benchmarks/prior.py checkpoints/maze_24 checkpoints/prior prior
+python benchmarks/prior.py checkpoints/maze checkpoints/prior prior
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """The dynamics model measured on test mazes: ahead, against what is simpler; steered; for long.
 
-    python benchmarks/video.py checkpoints/maze_24 checkpoints/video checkpoints/video_at_once
+    python benchmarks/video.py checkpoints/maze checkpoints/video checkpoints/video_at_once
 
 Six frames are seen and ten imagined, from places eight frames apart. "copy" takes the last frame
 seen for all that follow; its nats are those of a mixture, the last frame's code or any code by its

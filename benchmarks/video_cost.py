@@ -6,7 +6,7 @@ another; the past sees them as 84 x 84 codes. Its weights are random, which cost
 in turn, so that a change of the machine's speed meets both; quoted is the median over the rounds,
 and of the ratios within each.
 
-    python benchmarks/video_cost.py checkpoints/maze_24 checkpoints/video
+    python benchmarks/video_cost.py checkpoints/maze checkpoints/video
 """
 
 import argparse

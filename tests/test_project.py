@@ -150,11 +150,10 @@ def test_the_checkout_stays_small():
 
 # What each shared prior, or second stage, was trained on the codes of.
 STAND_ON = {
-    "prior": "maze_24",
+    "prior": "maze",
     "second_stage": "maze",
-    "video": "maze_24",
-    "video_at_once": "maze_24",
-    "next/video": "maze",
+    "video": "maze",
+    "video_at_once": "maze",
     "speech_prior": "speech",
     "likelihood/prior": "likelihood/vqvae",
     "latent_priors/prior": "latent_priors/autoencoder",

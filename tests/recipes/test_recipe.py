@@ -28,6 +28,7 @@ from vqvae_lite.training import TrainingConfig
 SHARED = Path(__file__).resolve().parents[2] / "checkpoints"
 LARGER_SET = "~/.cache/vqvae_lite/maze-33600"
 FIVE = ("kal", "awb", "rms", "slt", "allison")
+FILMS = "video", "paper", "video", CodeData("46194ffc6ece", 8, folder=LARGER_SET)
 # Name, profile, kind and data of what the shared checkpoints were trained by; those of priors say
 # whose codes they learned, too.
 TRAINED_BY = {
@@ -39,13 +40,11 @@ TRAINED_BY = {
     "likelihood/vqvae": ("maze", "quick", "vqvae", ImageData(32)),
     "maze": ("maze", "paper", "vqvae", ImageData(84, mirrored=True)),
     "phonemes_wavenet": ("speech", "paper", "soundvqvae", SoundData(16000, 5120, 0, FIVE)),
-    "maze_24": ("maze", "paper", "vqvae", ImageData(84)),
-    "next/video": ("video", "paper", "video", CodeData("46194ffc6ece", 8, folder=LARGER_SET)),
-    "prior": ("prior", "quick", "pixelcnn", CodeData("")),
+    "prior": ("prior", "paper", "pixelcnn", CodeData("46194ffc6ece")),
     "speech": ("speech", "paper", "soundvqvae", SoundData(8000, 2048, 0.8, SPEAKERS)),
     "speech_prior": ("prior", "quick", "wavenet", CodeData("", 512)),
-    "video": ("video", "quick", "video", CodeData("", 8)),
-    "video_at_once": ("video", "quick", "video", CodeData("", 8)),
+    "video": FILMS,
+    "video_at_once": FILMS,
 }
 
 
