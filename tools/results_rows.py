@@ -174,6 +174,12 @@ GROUPS = {
             "search",
         ),
         Row(
+            "the same beside two processes that keep a core each busy",
+            told.search,
+            (1,),
+            "search_busy",
+        ),
+        Row(
             "a training step of the paper's network in bfloat16 and channels-last, beside float32; "
             "32 images of 32 x 32, two CPU threads",
             told.training,

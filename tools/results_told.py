@@ -208,7 +208,7 @@ def reading(d: dict) -> str:
 
 def search(d: dict) -> str:
     def times(name: str) -> str:
-        return ", ".join(f"{size[name]:.1f}" for size in d["sizes"])
+        return ", ".join(f"{size[name]:.2g}" for size in d["sizes"])
 
     sizes = ", ".join(
         f"({size['vectors']:,}; {size['num_codes']:,}; {size['code_dim']})" for size in d["sizes"]
@@ -217,7 +217,8 @@ def search(d: dict) -> str:
     return (
         f"at (vectors; codes; dimensions) of {sizes}: finding the codes takes "
         f"{products} of the time of a matrix product and an argmax; it is "
-        f"{times('encode_bare')} times as fast as the few lines that most public code has, and "
+        f"{times('encode_bare')} times as fast as the few lines that most public code has, "
+        f"{times('encode_diffusers')} times as diffusers and "
         f"{times('encode_vector_quantize_pytorch')} times as vector-quantize-pytorch"
     )
 
