@@ -36,7 +36,8 @@ def built():
     for folder in ("book", "notebooks"):
         sources += [path for path in (ROOT / folder).glob("*") if path.is_file()]
     sources += (ROOT / "book" / "_static").rglob("*.*")
-    sources += [ROOT / "tools" / f"{name}.py" for name in ("finish_pages", "frames", "icons")]
+    ours = ("finish_pages", "frames", "icons", "plots")
+    sources += [ROOT / "tools" / f"{name}.py" for name in ours]
     newer = [path.name for path in sources if path.stat().st_mtime > index.stat().st_mtime]
     if newer:
         pytest.fail(f"the book is older than {', '.join(newer)}: run `make book`")

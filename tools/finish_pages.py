@@ -4,6 +4,7 @@ It changes what the theme and other extensions wrote, and no word of the book:
 
 - Font Awesome's script and fonts give way to the few drawings that the pages have (icons.py);
 - interactive figures become files of their own, which come when they are reached (frames.py);
+- still figures lose their white ground, and can be read in the dark (plots.py);
 - MathJax comes without its menu, which is two fifths of it, but with MathML for screen readers;
 - the scripts of Thebe go, which no page uses, and whose second copy is an error on every page;
 - names and roles that a screen reader would stumble over are mended.
@@ -17,6 +18,7 @@ from sphinx.application import Sphinx
 
 import frames
 import icons
+import plots
 
 MATHJAX = ("core", "input/tex", "output/chtml", "a11y/assistive-mml")
 UNUSED = (  # elements in the head of every page
@@ -69,6 +71,7 @@ def finish_all(app: Sphinx, exception: Exception | None) -> None:
         text = path.read_text(encoding="utf-8")
         if "data-content_root" in text:  # a page of the theme's
             path.write_text(finish(text, folder, drawings), encoding="utf-8")
+    plots.finish(folder / "_images")
     shutil.rmtree(static / "vendor" / "fontawesome")
 
 

@@ -83,7 +83,8 @@ def short(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
     if output.output_type == "stream":
         return output if len(output.text) <= SHORT else None
     text = output.get("data", {}).get("text/plain", "<")
-    if text.startswith("<") or "image/png" in output.data or len(text) > SHORT:
+    pictures = any(kind.startswith("image/") for kind in output.data)
+    if text.startswith("<") or pictures or len(text) > SHORT:
         return None  # a figure, a sound: its text only names its kind
     data = {kind: value for kind, value in output.data.items() if len(value) <= SHORT}
     return nbformat.v4.new_output("display_data", data)

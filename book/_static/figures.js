@@ -1,5 +1,6 @@
 // Opened as files, the book and a figure in its frame may not read each other. Here they exchange
-// what they need: the figure's height, and the theme that the reader chose.
+// what they need: the figure's height, and the theme that the reader chose. Still figures learn the
+// theme by their address.
 (function () {
   "use strict";
   const page = document.documentElement;
@@ -16,7 +17,17 @@
     tell(frame);
   });
 
-  new MutationObserver(() => frames().forEach(tell)).observe(page, {
-    attributes: true, attributeFilter: ["data-theme"],
-  });
+  function color(still) {
+    const dark = page.dataset.theme === "dark";
+    const address = still.src.replace(/#dark$/, "") + (dark ? "#dark" : "");
+    if (still.src !== address) still.src = address;
+  }
+
+  const stills = () => document.querySelectorAll('.bd-content img[src*="_images/"][src*=".svg"]');
+  document.addEventListener("DOMContentLoaded", () => stills().forEach(color));
+
+  new MutationObserver(() => {
+    frames().forEach(tell);
+    stills().forEach(color);
+  }).observe(page, { attributes: true, attributeFilter: ["data-theme"] });
 })();

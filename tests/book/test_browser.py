@@ -159,7 +159,9 @@ def test_text_and_figures_can_be_read(visit):
         assert frame.evaluate(CONTRAST, "body") >= 4.5, title
     for picture in visit.page.locator("article .cell_output img").all():
         background = picture.evaluate("e => getComputedStyle(e).backgroundColor")
-        assert background == "rgb(255, 255, 255)"
+        assert background == "rgba(0, 0, 0, 0)"
+        address = picture.get_attribute("src")
+        assert address.endswith(".svg#dark" if visit.scheme == "dark" else ".svg")
 
 
 def test_nothing_went_wrong(visit):

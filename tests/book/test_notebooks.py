@@ -117,10 +117,15 @@ def test_no_widgets_stored(notebook):
     assert "application/vnd.jupyter.widget" not in json.dumps(notebook)
 
 
-def test_only_png_pictures(notebook):
+def pictures(output):
+    """The kinds of picture that an output has."""
+    return {kind for kind in output.get("data", {}) if kind.startswith("image/")}
+
+
+def test_figures_are_svg_but_the_stills_of_interactive_ones(notebook):
     for cell, output in outputs(notebook):
-        kinds = {kind for kind in output.get("data", {}) if kind.startswith("image/")}
-        assert kinds <= {"image/png"}, source(cell)
+        still = "vq-interactive" in "".join(output.get("data", {}).get("text/html", ""))
+        assert pictures(output) <= {"image/png" if still else "image/svg+xml"}, source(cell)
 
 
 def test_no_paths_of_one_machine(notebook):
@@ -149,7 +154,7 @@ def test_printed_numbers_are_rounded(notebook):
 def test_figures_have_alt_text_and_caption(notebook):
     for cell, output in outputs(notebook):
         data = output.get("data", {})
-        if "image/png" in data or "vq-interactive" in "".join(data.get("text/html", "")):
+        if pictures(output) or "vq-interactive" in "".join(data.get("text/html", "")):
             described = cell["metadata"].get("mystnb", {})
             alt = described.get("image", {}).get("alt", "")
             assert len(alt) >= 40, f"alt text {alt!r} of\n{source(cell)}"
@@ -161,8 +166,7 @@ def test_figures_have_alt_text_and_caption(notebook):
 def test_one_figure_per_described_cell(notebook):
     """Alt text, caption and name are a cell's: a second picture would carry them too."""
     for cell in code_cells(notebook):
-        pictures = [o for o in cell["outputs"] if "image/png" in o.get("data", {})]
-        assert len(pictures) <= 1, source(cell)
+        assert sum(bool(pictures(output)) for output in cell["outputs"]) <= 1, source(cell)
 
 
 def test_interactive_figures_have_a_picture_too(notebook):

@@ -1,0 +1,32 @@
+"""Still figures on a page: no ground of their own, and ink that the dark theme can read.
+
+In the notebooks a figure stands on white, for viewers of every kind. On a page its ground is the
+page's. At the address `figure.svg#dark`, which book/_static/figures.js gives it in the dark theme,
+what is drawn in `vqvae_lite.figures.plots.INK` is light instead.
+"""
+
+from pathlib import Path
+
+INK, LIGHT = "#1f2328", "#e6e8eb"
+RULES = f"""
+#patch_1 > path {{ fill: none !important }}
+#dark:target [style*="fill: {INK}"] {{ fill: {LIGHT} !important }}
+#dark:target [style*="stroke: {INK}"] {{ stroke: {LIGHT} !important }}
+"""
+
+
+def on_a_page(svg: str) -> str:
+    """A figure as matplotlib wrote it, with the rules of a page in its style sheet.
+
+    Raises:
+        ValueError: it has no style sheet, so that it is not matplotlib's.
+    """
+    if "</style>" not in svg:
+        raise ValueError("a figure without matplotlib's style sheet")
+    return svg.replace("<svg ", '<svg id="dark" ', 1).replace("</style>", f"{RULES}</style>", 1)
+
+
+def finish(folder: Path) -> None:
+    """Finishes the figures of a built book, in place."""
+    for path in folder.glob("*.svg"):
+        path.write_text(on_a_page(path.read_text(encoding="utf-8")), encoding="utf-8")
