@@ -3,7 +3,7 @@
 One network, batch, number of steps and step size for all models, the last steps at a tenth of it;
 what differs from "K=512" (a map of 21 x 21 codes of 8 numbers each, a codebook of moving averages
 with restarts) is in a model's name. All are small, and trained for a minute or two each on one CPU
-thread, in bfloat16 where it multiplies in that; all together take some 40 minutes. What a capacity
+thread, in bfloat16 where it multiplies in that; all together take some 25 minutes. What a capacity
 is worth after so short a training need not be what it is worth after a long one. Only K=512 is
 trained with three seeds; what lies within their spread is no difference. Beside them stands
 `checkpoints/maze`, twice as wide and trained a hundred times as long.
@@ -46,7 +46,7 @@ from vqvae_lite.recipes.recipe import Recipe
 from vqvae_lite.training import prepare_images
 
 STEPS, LAST_STEPS = 800, 200  # the last ones at a tenth of the step size
-SHARED = ("width=32", "code_dim=8", "decay=0.99", "restart_below=0.1", "batch_size=32")
+SHARED = ("width=32", "code_dim=8", "decay=0.99", "restart_below=0.1", "batch_size=16")
 # By name, what differs from the shared settings. None: no quantizer.
 FRAMES: dict[str, tuple[str, ...]] = {
     "K=512": (),
