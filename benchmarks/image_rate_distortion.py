@@ -2,20 +2,23 @@
 
 One network, batch, number of steps and step size for all models, the last steps at a tenth of it;
 what differs from "K=512" (a map of 21 x 21 codes of 8 numbers each, a codebook of moving averages
-with restarts) is in a model's name. All are small, and trained for a minute or two each on one CPU
-thread, in bfloat16 where it multiplies in that; all together take some 25 minutes. What a capacity
-is worth after so short a training need not be what it is worth after a long one. Only K=512 is
-trained with three seeds; what lies within their spread is no difference. Beside them stands
-`checkpoints/maze`, twice as wide and trained a hundred times as long.
+with restarts) is in a model's name. All are small, and trained for less than a minute each on one
+CPU thread, in bfloat16 where it multiplies in that; all together take a quarter of an hour. What a
+capacity is worth after so short a training need not be what it is worth after a long one. Only
+K=512 is trained with three seeds; what lies within their spread is no difference. Beside them
+stands `checkpoints/maze`, twice as wide and trained more than a hundred times as long.
 
     make data FRAMES=33600  # prints the folder; without --folder: the 3360 frames of data/maze
     python benchmarks/image_rate_distortion.py --run runs/image_rate_distortion \
         --folder ~/.cache/vqvae_lite/maze-33600 --cifar cifar10
 
-The frames are tested on the book's test mazes. --cifar names a folder of photographs of 32 x 32 in
-the folders `train` and `test`; without it CIFAR-10 is looked for, and where it is not, the
-photographs are left out. A run that was stopped goes on with the models that are missing. The
-frames were stored as AVIF films of high quality, which may favour AVIF a little.
+All are measured on every fourth frame of the book's test mazes. --cifar names a folder of
+photographs of 32 x 32 in the folders `train` and `test`; without it CIFAR-10 is looked for, and
+where it is not, the photographs are left out. A quarter of those to train are read, and every
+fortieth of those to test. A run that was stopped goes on with the models that are missing.
+
+The frames were stored as AVIF films of high quality, which may favour AVIF a little; photographs
+that were JPEG before may favour JPEG.
 """
 
 import argparse
@@ -45,7 +48,7 @@ from vqvae_lite.recipes.profiles import get_recipe
 from vqvae_lite.recipes.recipe import Recipe
 from vqvae_lite.training import prepare_images
 
-STEPS, LAST_STEPS = 800, 200  # the last ones at a tenth of the step size
+STEPS, LAST_STEPS = 640, 160  # the last ones at a tenth of the step size
 SHARED = ("width=32", "code_dim=8", "decay=0.99", "restart_below=0.1", "batch_size=16")
 # By name, what differs from the shared settings. None: no quantizer.
 FRAMES: dict[str, tuple[str, ...]] = {
@@ -81,7 +84,7 @@ class Pictures(NamedTuple):
 
     Attributes:
         train: what models learn from.
-        measured: by name of the set; coders and models meet on "compared".
+        measured: by name of the set; coders on "test" alone.
         recipe: of the model with settings.
         variants: the models.
     """
@@ -111,10 +114,9 @@ class Unquantized(nn.Module):
 
 def frames(folder: str | None) -> Pictures:
     """Frames of mazes; another set's for training, the book's to measure."""
-    test = load_maze("test").frames
     return Pictures(
         load_maze("train", folder).frames,
-        {"validation": load_maze("validation").frames, "test": test, "compared": test[::4]},
+        {split: load_maze(split).frames[::4] for split in ("validation", "test")},
         lambda settings: get_recipe("maze", "quick", settings),
         FRAMES,
     )
@@ -122,20 +124,22 @@ def frames(folder: str | None) -> Pictures:
 
 def photographs(folder: str | None) -> Pictures | None:
     """CIFAR-10, from a folder of files or as `load_cifar10` finds it; None where it is not."""
+    sets: list[FolderImages | TensorImages]
     if folder:
         sets = [FolderImages(Path(folder) / split, 32) for split in ("train", "test")]
-        train_set, test = (images.__getitems__(range(len(images))) for images in sets)
     else:
         try:
-            train_set, test = (
-                load_cifar10(split, download=False).images for split in ("train", "test")
-            )
+            sets = [load_cifar10(split, download=False) for split in ("train", "test")]
         except (FileNotFoundError, ImportError) as error:
             print(f"the photographs are left out: {error}")
             return None
+    train_set, test = (
+        images.__getitems__(list(range(0, len(images), every)))
+        for images, every in zip(sets, (4, 40), strict=True)
+    )
     return Pictures(
         train_set,
-        {"test": test, "compared": test[::20]},
+        {"test": test},
         lambda settings: get_recipe("cifar10", "quick", settings),
         PHOTOGRAPHS,
     )
@@ -219,22 +223,22 @@ def kept(file: Path, make: Callable[[], Any]) -> Any:
 
 def measure_kind(name: str, pictures: Pictures, run: Path) -> dict:
     """All coders and models on a kind of pictures."""
-    compared, coders, models = pictures.measured["compared"], {}, {}
+    test, coders, models = pictures.measured["test"], {}, {}
     for coder in CODERS:
         coders[coder] = kept(
             run / f"{name}_{coder}.json",
-            lambda coder=coder: [measure_coder(CODERS[coder], compared, q) for q in QUALITIES],
+            lambda coder=coder: [measure_coder(CODERS[coder], test, q) for q in QUALITIES],
         )
     for number, variant in enumerate(pictures.variants):
         models[variant] = kept(
             run / f"{name}_{number}.json",
             lambda variant=variant: train_and_measure(pictures, variant),
         )
-        print(name, variant, models[variant]["compared"], flush=True)
+        print(name, variant, models[variant]["test"], flush=True)
     return {
         "images_to_train": len(pictures.train),
         "images": {split: len(images) for split, images in pictures.measured.items()},
-        "raw_bits": 8 * compared[0].numel(),
+        "raw_bits": 8 * test[0].numel(),
         "coders": coders,
         "models": models,
     }

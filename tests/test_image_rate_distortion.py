@@ -45,17 +45,17 @@ def pictures(monkeypatch):
         "smaller map": ("num_halvings=3", "size=24"),
         "two codebooks": ("num_codebooks=2",),
     }
-    sets = {"test": smooth(5, 1), "compared": smooth(3, 2)}
+    sets = {"validation": smooth(5, 1), "test": smooth(3, 2)}
     return benchmark.Pictures(smooth(12), sets, recipe_of, variants)
 
 
 def test_in_miniature(pictures, tmp_path):
     figures = benchmark.measure_kind("frames", pictures, tmp_path)
-    assert figures["images"] == {"test": 5, "compared": 3}
+    assert figures["images"] == {"validation": 5, "test": 3}
     assert figures["raw_bits"] == SIDE * SIDE * 24
     latents = {"K=8": 25, "smaller map": 9, "two codebooks": 50}
     for name, model in figures["models"].items():
-        for split in ("test", "compared"):
+        for split in ("validation", "test"):
             assert 0 < model[split]["psnr"] < 60
             assert ("bits" in model[split]) == (name != "no quantizer")
             if name in latents:
@@ -68,9 +68,9 @@ def test_in_miniature(pictures, tmp_path):
         assert many["ms_ssim"] > 0.9
         assert 0 < many["bytes_without_headers"] < many["bytes"]
     # What is there already is not measured again.
-    (tmp_path / "frames_0.json").write_text(json.dumps({"compared": "from before"}))
+    (tmp_path / "frames_0.json").write_text(json.dumps({"test": "from before"}))
     again = benchmark.measure_kind("frames", pictures, tmp_path)
-    assert again["models"].pop("K=8") == {"compared": "from before"}
+    assert again["models"].pop("K=8") == {"test": "from before"}
     assert again["models"] == {key: figures["models"][key] for key in again["models"]}
 
 
@@ -135,12 +135,12 @@ def test_coders_give_back_what_they_were_given(name):
 def test_photographs_are_read_or_left_out(monkeypatch, tmp_path, capsys):
     for split in ("train", "test"):
         (tmp_path / split / "cat").mkdir(parents=True)
-        for number in range(3):
+        for number in range(9):
             Image.new("RGB", (32, 32), (number, 0, 0)).save(tmp_path / split / f"cat/{number}.png")
     found = benchmark.photographs(str(tmp_path))
     assert found.train.shape == (3, 3, 32, 32)
-    assert found.train[:, 0, 0, 0].tolist() == [0, 1, 2]
-    assert set(found.measured) == {"test", "compared"}
+    assert found.train[:, 0, 0, 0].tolist() == [0, 4, 8]
+    assert found.measured["test"].shape == (1, 3, 32, 32)
     monkeypatch.setenv("VQVAE_LITE_DATA", str(tmp_path / "nowhere"))
     assert benchmark.photographs(None) is None
     assert "photographs are left out" in capsys.readouterr().out
