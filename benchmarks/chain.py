@@ -144,7 +144,7 @@ def train_one(options: argparse.Namespace) -> None:
 
 def base_job(options: argparse.Namespace) -> Job:
     """The VQ-VAE, on frames that lie on the device."""
-    recipe = get_recipe("maze", "paper", [*BASE, *small(options)], folder=options.folder)
+    recipe = get_recipe("maze", "paper-ema", [*BASE, *small(options)], folder=options.folder)
     frames = load_maze("train", options.folder).frames.to(DEVICE)
     held_out = TensorImages(load_maze("validation", options.folder).frames[:HELD_OUT])
     return Job(
@@ -174,7 +174,7 @@ def on_codes(name: str, options: argparse.Namespace) -> Job:
     def chosen(numbers: Tensor) -> Tensor:
         return maps.index_select(0, numbers).long()
 
-    coder = new_model("vqvae", get_recipe("maze", "paper", [*BASE, *small(options)]).model, 0)
+    coder = new_model("vqvae", get_recipe("maze", "paper-ema", [*BASE, *small(options)]).model, 0)
     if name == "prior":
         recipe = get_recipe("prior", "paper", [*PRIOR, *small(options)], codes_of=coder)
         model = new_model("pixelcnn", recipe.model, 0)

@@ -1,5 +1,8 @@
 """What the recipes need in their profile "paper": memory, and time for a step, on a GPU.
 
+The VQ-VAEs are those of "paper-ema", whose codebooks follow moving averages; those of "paper" learn
+by gradient, and differ in nothing else.
+
 Each is trained for some steps, first in the precision that the hardware is best at, then in
 float32, which is what a GPU without bfloat16 takes. The hours are an estimate: all steps of the
 recipe at the time of these few. Photographs and their codes are random numbers of the same size.
@@ -52,10 +55,11 @@ def recipes(place: Place) -> dict[str, tuple[Recipe, Callable[[], TrainingData]]
     maze, speech = (load_checkpoint(find(f"checkpoints/{name}")) for name in ("maze", "speech"))
     found: dict[str, tuple[Recipe, Callable[[], TrainingData]]] = {}
     for name in ("maze", "cifar10"):
-        recipe = get_recipe(name, "paper")
+        recipe = get_recipe(name, "paper-ema")
         found[name] = recipe, lambda recipe=recipe: pictures(recipe.data.size)
     for kind in ("vae", "vqvae", "vimco"):
         settings = [*SHARED["paper"], *OWN[kind, "paper"]]
+        settings += ["decay=0.99"] if kind == "vqvae" else []
         recipe = get_recipe("cifar10", "paper", settings, kind=kind)
         found[kind] = recipe, lambda: pictures(32)
     training = TrainingConfig(steps=100_000, batch_size=16, learning_rate=1e-3)
@@ -63,7 +67,7 @@ def recipes(place: Place) -> dict[str, tuple[Recipe, Callable[[], TrainingData]]
     found["second stage"] = recipe, code_maps
     recipe = get_recipe("prior", "paper", codes_of=maze.model)
     found["prior"] = recipe, lambda recipe=recipe: map_data(recipe, maze, place)
-    recipe = get_recipe("speech", "paper")
+    recipe = get_recipe("speech", "paper-ema")
     found["speech"] = recipe, lambda recipe=recipe: sound_data(recipe)
     recipe = get_recipe("prior", "paper", codes_of=speech.model)
     found["speech prior"] = recipe, lambda recipe=recipe: row_data(recipe, speech, place)

@@ -42,6 +42,7 @@ OWN = {
     ("vae", "quick"): ["latent_channels=32"],
     ("vae", "paper"): ["latent_channels=32"],
     ("vqvae", "quick"): [*LATENTS["quick"], "restart_below=0.1", "decay=0.99", "commitment=1"],
+    # By gradient, as the profile has it; the restarts are ours.
     ("vqvae", "paper"): [*LATENTS["paper"], "restart_below=0.1"],
     ("vimco", "quick"): LATENTS["quick"],
     ("vimco", "paper"): LATENTS["paper"],

@@ -1,9 +1,7 @@
-"""Networks, model and metrics."""
+"""Networks and model."""
 
 import copy
-import math
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -14,7 +12,6 @@ from vqvae_lite.baselines.vimco import VIMCOConfig
 from vqvae_lite.checkpoints import save_checkpoint
 from vqvae_lite.encoding import encode_images
 from vqvae_lite.images import TensorImages, to_float
-from vqvae_lite.metrics import CodeUsage, compressed_bits, psnr, ssim
 from vqvae_lite.model import VQVAE, ModelConfig
 from vqvae_lite.models import load_checkpoint
 from vqvae_lite.modules import fingerprint
@@ -206,89 +203,3 @@ def test_codes_of_the_wrong_rank():
 def test_bad_configurations(options, error, message):
     with pytest.raises(error, match=message):
         VQVAE(ModelConfig(**options))
-
-
-def test_code_usage_counts_over_the_whole_epoch():
-    usage = CodeUsage(4)
-    for batch in [[0, 0], [1, 1], [2, 2], [2, 0]]:
-        usage.update(torch.tensor([batch]))
-    assert usage.counts.tolist() == [[3, 2, 3, 0]]
-    assert usage.fraction_used == 0.75
-    p = np.array([3, 2, 3]) / 8
-    assert usage.perplexity == pytest.approx(math.exp(-(p * np.log(p)).sum()))
-
-
-def test_code_usage_of_several_codebooks():
-    usage = CodeUsage(4, 2)
-    usage.update(torch.tensor([[[0, 0, 0, 0], [0, 1, 2, 3]]]))
-    assert usage.counts.tolist() == [[4, 0, 0, 0], [1, 1, 1, 1]]
-    assert usage.perplexity == pytest.approx(2)  # sqrt(1 * 4)
-    assert usage.fraction_used == 5 / 8
-
-
-def test_code_usage_of_nothing_or_of_foreign_codes():
-    usage = CodeUsage(4, 2)
-    with pytest.raises(ValueError, match="no codes were counted"):
-        _ = usage.perplexity
-    with pytest.raises(ValueError, match=r"\[0, 4\), got values from 0 to 4"):
-        usage.update(torch.tensor([[[0], [4]]]))
-    with pytest.raises(ValueError, match=r"\(B, 2, \*spatial\)"):
-        usage.update(torch.zeros(1, 3, 2, dtype=torch.int64))
-    assert not usage.counts.any()
-
-
-def test_psnr_by_hand():
-    x = torch.zeros(2, 3, 4, 4, dtype=torch.uint8)
-    y = x.clone()
-    y[1] = 10
-    values = psnr(x, y)
-    assert values[0] == math.inf
-    assert values[1].item() == pytest.approx(20 * math.log10(255 / 10))
-
-
-def test_ssim_of_equal_inverted_and_slow_reference():
-    x = pixels(1, 1, 14, 13)
-    noise = torch.randint(-20, 21, x.shape, generator=torch.Generator().manual_seed(1))
-    y = (x.int() + noise).clamp(0, 255).to(torch.uint8)
-    assert ssim(x, x).item() == pytest.approx(1)
-    assert ssim(x, 255 - x).item() < 0
-    # The definition, window by window.
-    i = np.arange(-5, 6)
-    window = np.exp(-(i[:, None] ** 2 + i[None] ** 2) / (2 * 1.5**2))
-    window /= window.sum()
-    a, b = x[0, 0].double().numpy(), y[0, 0].double().numpy()
-    values = []
-    for row in range(14 - 10):
-        for column in range(13 - 10):
-            p = a[row : row + 11, column : column + 11]
-            q = b[row : row + 11, column : column + 11]
-            mp, mq = (window * p).sum(), (window * q).sum()
-            vp, vq = (window * (p - mp) ** 2).sum(), (window * (q - mq) ** 2).sum()
-            cov = (window * (p - mp) * (q - mq)).sum()
-            c1, c2 = 6.5025, 58.5225
-            luminance = (2 * mp * mq + c1) / (mp**2 + mq**2 + c1)
-            values.append(luminance * (2 * cov + c2) / (vp + vq + c2))
-    assert ssim(x, y).item() == pytest.approx(np.mean(values))
-
-
-@pytest.mark.parametrize("measure", [psnr, ssim])
-def test_measures_want_two_like_batches_of_bytes(measure):
-    x = pixels(1, 3, 12, 12)
-    with pytest.raises(TypeError, match="references must be uint8, got torch.float32"):
-        measure(x, x.float())
-    with pytest.raises(ValueError, match="one shape"):
-        measure(x, pixels(2, 3, 12, 12))
-    with pytest.raises(ValueError, match=r"\(N, C, H, W\)"):
-        measure(x[0], x[0])
-
-
-def test_ssim_wants_room_for_its_window():
-    with pytest.raises(ValueError, match="at least 11 x 11"):
-        ssim(pixels(1, 3, 10, 12), pixels(1, 3, 10, 12))
-
-
-def test_the_papers_compression():
-    # Section 4.2: 128 x 128 x 3 bytes to 32 x 32 codes of 512.
-    assert 128 * 128 * 24 / compressed_bits(32 * 32, 512) == pytest.approx(42.67, abs=0.01)
-    with pytest.raises(ValueError, match="at least 1 latent"):
-        compressed_bits(0, 512)

@@ -11,7 +11,7 @@ from vqvae_lite.baselines.bits import evaluate_bits
 from vqvae_lite.baselines.vae import VAEConfig
 from vqvae_lite.baselines.vimco import VIMCOConfig
 from vqvae_lite.encoding import encode_images
-from vqvae_lite.evaluation import evaluate
+from vqvae_lite.evaluation import evaluate, score_images
 from vqvae_lite.figures.codes import colors_of_codebook, explore_codes
 from vqvae_lite.figures.futures import explore_futures, imagine_tree
 from vqvae_lite.images import TensorImages, to_float
@@ -107,6 +107,7 @@ ALL: dict[str, list[Callable]] = {
         lambda m: m.decode(CODES),
         lambda m: encode_images(m, TensorImages(IMAGES)),
         lambda m: evaluate(m, TensorImages(IMAGES)),
+        lambda m: score_images(m, TensorImages(IMAGES)).psnr,
         lambda m: compare_ahead(m, FILM, FILM.flip(0), IMAGES[:2, None].expand(-1, 5, 3, 16, 16)),
         lambda m: encode_clips(m, Clips([Clip("a", IMAGES, None)])).codes,
         lambda m: colors_of_codebook(m),

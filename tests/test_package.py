@@ -154,7 +154,7 @@ def test_the_commands_of_the_readme_run_in_an_empty_folder(installed, tmp_path):
         if words[0] == "evaluate":
             assert json.loads(said)["images"] == 560
         done.add(words[0])
-    assert done == {"train", "evaluate", "encode", "decode", "sample", "convert"}
+    assert done == {"train", "evaluate", "score", "encode", "decode", "sample", "convert"}
     assert len(list((work / "new-pictures").glob("*.png"))) == 16
     assert len(list((work / "decoded").glob("*.png"))) == 3
     assert len(list((work / "films").glob("*.webp"))) == 4

@@ -199,8 +199,8 @@ GROUPS = {
             "scale",
         ),
         Row(
-            "the recipes' profile `paper` on one GPU, in bfloat16: memory, and the hours of all "
-            "steps, estimated from a few",
+            "the recipes' profile `paper`, VQ-VAEs with moving averages (`paper-ema`), on one GPU, "
+            "in bfloat16: memory, and the hours of all steps, estimated from a few",
             told.full_size,
             (3, 4, 5, 6, 7, 8),
             "full_size",

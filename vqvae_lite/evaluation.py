@@ -1,8 +1,10 @@
-"""A model measured on a whole data set: fidelity, size and use of the codes."""
+"""A model measured on a whole data set, or each of its images by a model."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm.auto import tqdm
 
@@ -94,3 +96,67 @@ def evaluate(
         bits_per_image=compressed_bits(latents, model.config.num_codes),
         raw_bits_per_image=8 * values,
     )
+
+
+class Scores(NamedTuple):
+    """How strange each image of a data set is to a model, in their order.
+
+    Attributes:
+        psnr: (N,) float64, dB, of the reconstruction rounded to 8 bits: the lower, the stranger;
+            infinite where nothing differs.
+        nats_per_code: (N,) float64, -log p(codes) by the number of codes under a prior: the higher,
+            the stranger; None without a prior.
+    """
+
+    psnr: Tensor
+    nats_per_code: Tensor | None
+
+
+@torch.no_grad()
+def score_images(
+    model: VQVAE,
+    images: Dataset,
+    batch_size: int = 64,
+    *,
+    log_prob: Callable[..., Tensor] | None = None,
+    label: Tensor | None = None,
+    place: Place = ALONE,
+    progress: bool = False,
+) -> Scores:
+    """What a model makes of each image by itself: what it was not trained on fares worse.
+
+    The reconstruction error tells what the codes cannot hold, the prior which codes do not go
+    together: log p(x) >= log p(x | z_q(x)) + log p(z_q(x)) has both (section 3.2). Neither is a
+    probability of being strange; a plain image scores low by either, whatever it shows.
+
+    Args:
+        model: on any device; measured in eval mode and given back in the mode it was in.
+        images: gives uint8 (C, H, W) images of one size.
+        batch_size: how many images at a time are in memory.
+        log_prob: of a prior over the model's codes, in nats, (B,) of a batch of codes, such as the
+            method of a `GatedPixelCNN` in eval mode.
+        label: int64 (N,), what `log_prob` is told of each image as `label`; None: nothing.
+        place: of this process, as for `evaluate`; all get the scores of all images.
+        progress: whether the first process shows a bar.
+
+    Raises:
+        TypeError, ValueError: the data set does not say how many images it has, or has none.
+        ConnectionError: another process has ended.
+    """
+    check_coder(model)
+    count = size_of(images, "score")
+    meeting, device = Meeting(place), device_of(model)
+    own = share_of(count, place, batch_size)
+    batches = DataLoader(Subset(images, own), batch_size, collate_fn=stack_images)
+    found, at = [torch.zeros(2, 0, dtype=torch.float64)], own.start
+    for batch in tqdm(batches, unit="batch", disable=not (progress and place.rank == 0)):
+        codes = model.encode(to_float(batch.to(device)))
+        signal = psnr(to_uint8(model.decode(codes)).cpu(), batch)
+        nats = torch.zeros_like(signal)
+        if log_prob is not None:
+            told = {} if label is None else {"label": label[at : at + len(batch)].to(device)}
+            nats = -with_float64(log_prob(codes, **told)).double().cpu() / codes[0].numel()
+        found.append(torch.stack([signal, nats]))
+        at += len(batch)
+    signals, nats = torch.cat(meeting.gather(torch.cat(found, 1)), 1)
+    return Scores(signals, None if log_prob is None else nats)

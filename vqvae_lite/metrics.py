@@ -4,6 +4,7 @@ import math
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vqvae_lite.checks import check_codes, check_integers, check_type
@@ -94,15 +95,65 @@ def ssim(images: Tensor, references: Tensor) -> Tensor:
     Returns:
         (N,) float64.
     """
+    x, y = _with_room_for_the_window(images, references)
+    return _similarities(x, y)[0].mean(1)
+
+
+# Wang, Simoncelli and Bovik 2003, from the full size on; each scale is half of the one before.
+_SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+
+
+def ms_ssim(images: Tensor, references: Tensor) -> Tensor:
+    """Multi-scale structural similarity of each image (Wang, Simoncelli, Bovik 2003), in [0, 1].
+
+    The images are halved again and again, by the mean of 2 x 2 pixels; an odd last row or column is
+    left out. Contrast and structure are compared at every scale, luminance at the smallest, each as
+    by `ssim`, and their means are multiplied with the published weights as exponents. A negative
+    mean counts as 0. Each channel by itself, then the mean.
+
+    The published five scales need 176 pixels. A smaller image has as many as leave room for the
+    window of 11, and their weights are divided by their sum: three from 44 pixels on (0.071, 0.453,
+    0.476), two from 22 (0.136, 0.864), one below. So images of different sizes are judged by
+    different measures.
+
+    Args:
+        images: uint8 (N, C, H, W), H and W at least 11.
+        references: the same shape.
+
+    Returns:
+        (N,) float64.
+    """
+    x, y = _with_room_for_the_window(images, references)
+    scales = min(len(_SCALE_WEIGHTS), int(math.log2(min(x.shape[2:]) / 11)) + 1)
+    weights = _SCALE_WEIGHTS[:scales]
+    product = torch.ones(x.shape[:2], dtype=torch.float64)
+    for scale, weight in enumerate(weights, 1):
+        similarity, structure = _similarities(x, y)
+        mean = similarity if scale == scales else structure
+        product *= mean.clamp(min=0) ** (weight / sum(weights))
+        if scale < scales:
+            x, y = F.avg_pool2d(x, 2), F.avg_pool2d(y, 2)
+    return product.mean(1)
+
+
+def _with_room_for_the_window(images: Tensor, references: Tensor) -> tuple[Tensor, Tensor]:
+    """Both in float64 on the CPU, if they can be compared at windows of 11 x 11."""
     _check_pair(images, references)
     if min(images.shape[2:]) < 11:
         raise ValueError(f"images must be at least 11 x 11, got {tuple(images.shape)}")
-    rows, columns = (_gaussian_windows(length) for length in images.shape[2:])
+    return images.cpu().double(), references.cpu().double()
+
+
+def _similarities(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Means over all windows of (N, C, H, W) in [0, 255], (N, C) each.
+
+    The first is of luminance times contrast and structure, the second of the latter two alone.
+    """
+    rows, columns = (_gaussian_windows(length) for length in x.shape[2:])
 
     def blur(x: Tensor) -> Tensor:
         return rows @ x @ columns.T
 
-    x, y = images.cpu().double(), references.cpu().double()
     mean_x, mean_y = blur(x), blur(y)
     var_x = blur(x * x) - mean_x**2
     var_y = blur(y * y) - mean_y**2
@@ -110,7 +161,7 @@ def ssim(images: Tensor, references: Tensor) -> Tensor:
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
     structure = (2 * covariance + c2) / (var_x + var_y + c2)
-    return (luminance * structure).flatten(1).mean(1)
+    return (luminance * structure).mean((2, 3)), structure.mean((2, 3))
 
 
 def _gaussian_windows(length: int) -> Tensor:

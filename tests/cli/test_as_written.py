@@ -62,7 +62,7 @@ def commands_of(page):
 
 def test_there_are_commands_to_run():
     found = {page: commands_of(page) for page in PAGES}
-    assert len(found["README.md"]) == 13
+    assert len(found["README.md"]) == 14
     assert [words[0] for words in found["README.md"]].count("torchrun") == 1
     for page in PAGES[2:]:
         assert found[page] or "01_" in page, page

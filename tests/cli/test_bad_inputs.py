@@ -37,6 +37,7 @@ SAMPLE = {
 WRITE = {
     "encode": ["encode", "vqvae", "pictures", "OUT"],
     "encode sound": ["encode", "sound", "said", "OUT"],
+    "score": ["score", "vqvae", "pictures", "--csv", "OUT"],
     "decode": ["decode", "vqvae", "pictures.codes", "OUT"],
     "decode sound": ["decode", "sound", "said.codes", "OUT"],
     "convert": ["convert", "sound", "said", "OUT", "--speaker", "ann"],
@@ -192,7 +193,7 @@ def test_options(command, message, refused):
         (name, target)
         for name in WRITE
         for target in ("file/x", "a" * 300, "/dev/null/x",
-                       "pictures" if name.startswith("encode") else "file")
+                       "pictures" if name.startswith(("encode", "score")) else "file")
     ],
 )  # fmt: skip
 def test_outputs_are_tried_before_anything_is_computed(name, target, refused, monkeypatch):
@@ -228,7 +229,7 @@ def test_what_was_not_finished_is_taken_away_and_can_be_run_again(name, place, m
     def stop(error):
         def replace(path, target, **options):
             calls.append(target)
-            if len(calls) == 2 or name.startswith(("encode", "sample")):
+            if len(calls) == 2 or name.startswith(("encode", "sample", "score")):
                 raise error
             return real(path, target, **options)
 

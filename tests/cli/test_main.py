@@ -31,7 +31,7 @@ from vqvae_lite.recipes.recipe import recipe_of
 
 ROOT = Path(__file__).resolve().parents[2]
 FOREIGN = "그림"  # letters that a Windows of western Europe cannot write
-COMMANDS = ("train", "evaluate", "encode", "decode", "convert", "sample", "info")
+COMMANDS = ("train", "evaluate", "score", "encode", "decode", "convert", "sample", "info")
 TINY = ["width=8", "code_dim=4", "num_codes=20", "size=16"]
 HELP = """
 import sys
@@ -137,6 +137,7 @@ FILM = ["evaluate", "vqvae", "--prior", "video"]
         (["sample", "sound", "wavenet", "out", "--actions", "1"], "--actions is for video; "),
         (["sample", "sound", "prior", "out", "--speaker", "ann"], "not of "),
         (["encode", "vae", "clips", "out"], "holds a VAE: only a VQ-VAE"),
+        (["score", "vae", "clips"], "holds a VAE: only a VQ-VAE"),
         (["encode", "video", "clips", "out"], "holds a VideoPrior: only a VQ-VAE"),
     ],
 )  # fmt: skip

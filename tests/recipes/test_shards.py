@@ -94,6 +94,18 @@ def test_processes_decode_and_measure_what_one_does(place, tmp_path, capsys):
 
 
 @pytest.mark.slow
+def test_processes_score_as_one_does(place, tmp_path, capsys):
+    score = ["score", place / "pictures-run", place / "pictures", "--prior", place / "prior"]
+    assert run_cli(*score, "--csv", tmp_path / "one.csv", "--device", "cpu") == 0
+    said = capsys.readouterr().out
+    done = together(2, *score, "--csv", tmp_path / "two.csv")
+    assert (done.returncode, done.stdout) == (0, said), done.stderr
+    assert (tmp_path / "two.csv").read_text() == (tmp_path / "one.csv").read_text()
+    assert len(said.splitlines()) == 21, "a header and the strangest"
+    assert len((tmp_path / "one.csv").read_text().splitlines()) == 131
+
+
+@pytest.mark.slow
 def test_processes_measure_sound_as_one_does(place, capsys):
     evaluate = ["evaluate", place / "sounds-run", "--folder", place / "sounds"]
     assert run_cli(*evaluate, "--device", "cpu") == 0

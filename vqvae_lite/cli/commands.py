@@ -7,6 +7,7 @@ from collections.abc import Callable
 from vqvae_lite.checkpoints import Checkpoint
 from vqvae_lite.cli import images, sound, video
 from vqvae_lite.cli.info import run_info
+from vqvae_lite.cli.score import run_score
 from vqvae_lite.cli.train import run_train
 from vqvae_lite.files import to_write
 from vqvae_lite.models import load_checkpoint
@@ -21,6 +22,7 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "sound": sound.run_evaluate,
         "video": video.run_evaluate,
     },
+    "score": {"images": run_score},
     "encode": {"images": images.run_encode, "sound": sound.run_encode},
     "decode": {"images": images.run_decode, "sound": sound.run_decode},
     "convert": {"sound": sound.run_convert},
@@ -35,6 +37,7 @@ _RANGES: dict[str, tuple[int, int]] = {
     "samples": (1, 10_000),
     "seed": (0, 2**63 - 1),
     "seen": (1, 10_000),
+    "top": (1, 2**31 - 1),
     "top_k": (1, 2**31 - 1),
 }
 _ACTIONS = 10_000  # of a film
@@ -48,8 +51,8 @@ def run(options: Namespace) -> None:
         OSError: the output cannot be written.
     """
     _check_numbers(options)
-    if "output" in options:
-        to_write(options.output, folder=options.command != "encode")
+    if getattr(options, "output", None) is not None:
+        to_write(options.output, folder=options.command not in ("encode", "score"))
     if options.command == "train":
         run_train(options)
     elif options.command == "info":

@@ -65,7 +65,7 @@ def _told(error: Exception) -> str:
 def _kept(options: argparse.Namespace) -> str:
     """What is left where a command was stopped by hand."""
     if options.command != "train":
-        return "; what it had written is taken away" if "output" in options else ""
+        return "; what it had written is taken away" if getattr(options, "output", None) else ""
     # Named as by `checkpoints`, whose import may be what was stopped.
     steps = sorted(options.run.glob("step-*/config.json"))
     if not steps:
@@ -122,7 +122,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("recipe", help=f"one of {', '.join(RECIPES)}")
     command.add_argument("--run", type=_path, required=True, help="the folder for the checkpoints")
-    command.add_argument("--profile", choices=PROFILES, default="quick", help="default: quick")
+    command.add_argument(
+        "--profile",
+        choices=PROFILES,
+        default="quick",
+        help="quick is for a laptop, paper for a GPU; paper-ema is paper with a codebook of moving "
+        "averages, not by gradient; default: quick",
+    )
     command.add_argument("--model", choices=KINDS, help="of images; default: vqvae; see chapter 4")
     command.add_argument(
         "--folder",
@@ -176,6 +182,24 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--split", help="of the recipe's data, or of mazes; default: test")
     command.add_argument("--prior", type=_path, help="a run of `train prior` or `train video`")
     _add_options(command, "images", "samples")
+
+    command = commands.add_parser(
+        "score",
+        parents=[trained],
+        help="a folder's strangest images first: those that the model, or a prior, expects least",
+    )
+    command.add_argument("folder", type=_path, help="your images")
+    command.add_argument("--prior", type=_path, help="a run of `train prior`")
+    command.add_argument(
+        "--by",
+        choices=["error", "nats"],
+        help="the error of the reconstruction (its PSNR in dB), or the prior's nats a code; "
+        "default: nats where there is a prior",
+    )
+    command.add_argument("--top", type=int, default=20, help="how many are shown; default: 20")
+    command.add_argument(
+        "--csv", type=_path, dest="output", help="a file to write, with the scores of all"
+    )
 
     command = commands.add_parser(
         "encode", parents=[trained], help="a folder of images or sound to a compact file of codes"

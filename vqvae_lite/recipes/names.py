@@ -2,7 +2,7 @@
 
 from difflib import get_close_matches
 
-PROFILES = ("quick", "paper")
+PROFILES = ("quick", "paper", "paper-ema")
 KINDS = ("vqvae", "vae", "vimco")  # of models of images
 
 # What a recipe can be told of these, and whether it must be.

@@ -1,4 +1,8 @@
-"""The recipes: each for a laptop, "quick", and for a GPU, "paper"."""
+"""The recipes: each for a laptop, "quick", and for a GPU, "paper".
+
+In "paper" codebooks learn by gradient, as in the paper's experiments (section 3.2); "paper-ema" is
+the same with the moving averages of its appendix A.1.
+"""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -36,7 +40,7 @@ from vqvae_lite.video.past import VideoConfig
 # the 1534: at 250 codes a second half a second, and 6 seconds.
 _MODELS: dict[tuple[str, str], Any] = {
     ("vqvae", "quick"): ModelConfig(width=64, decay=0.95, restart_below=0.1),
-    ("vqvae", "paper"): ModelConfig(),
+    ("vqvae", "paper"): ModelConfig(decay=None),
     ("vae", "quick"): VAEConfig(width=64, likelihood="logistic"),
     ("vae", "paper"): VAEConfig(),
     ("vimco", "quick"): VIMCOConfig(width=64, likelihood="logistic"),
@@ -46,7 +50,7 @@ _MODELS: dict[tuple[str, str], Any] = {
         skip_width=96, layers_per_cycle=8,
     ),
     ("soundvqvae", "paper"): SoundConfig(
-        width=256, decoder_width=128, skip_width=256, num_cycles=3, layers_per_cycle=10
+        width=256, decay=None, decoder_width=128, skip_width=256, num_cycles=3, layers_per_cycle=10
     ),
     ("pixelcnn", "quick"): PixelCNNConfig(width=64, num_layers=8),
     ("pixelcnn", "paper"): PixelCNNConfig(width=128, num_layers=15, dropout=0.1),
@@ -59,6 +63,7 @@ _MODELS: dict[tuple[str, str], Any] = {
 }  # fmt: skip
 _SHORT = TrainingConfig(steps=400, batch_size=16, learning_rate=1e-3, checkpoint_every=100)
 _LONG = TrainingConfig(steps=100_000, batch_size=64, learning_rate=3e-4)
+_EMA_DECAY = 0.99  # gamma of appendix A.1
 # Training and data, by recipe and profile; of "prior" by its kind. cifar10 is section 4.1; maze
 # stands for DeepMind Lab (section 4.2) and folder, laid out like ImageNet or in any other way, for
 # the other images there. A window of the paper's sound is a third of a second longer than what the
@@ -110,7 +115,7 @@ def get_recipe(
 
     Args:
         name: a name of `names.RECIPES`.
-        profile: "quick" or "paper".
+        profile: a name of `names.PROFILES`; "paper-ema" is for a VQ-VAE alone.
         settings: such as "steps=1000", "width=128", "decay=none" or "speakers=kal,slt": any field
             of the model's settings, of `TrainingConfig`, or of `ImageData`, `SoundData` or
             `CodeData`, but those that are given or that follow from the data.
@@ -138,7 +143,8 @@ def get_recipe(
     if codes_of is not None:
         data = replace(data, codes_of=fingerprint(codes_of), classes=tuple(classes or ()))
         follows = _follows(kind, codes_of.config, num_actions, len(data.classes) or None)
-    model = replace(_MODELS[kind, profile], **{key: allowed[0] for key, allowed in follows.items()})
+    first = {key: allowed[0] for key, allowed in follows.items()}
+    model = replace(_model_of(kind, profile), **first)
     recipe = Recipe(name, profile, kind, model, training, data)
     for setting in settings:
         if setting.partition("=")[0] == "num_speakers":
@@ -170,10 +176,23 @@ def for_speakers(recipe: Recipe, speakers: Sequence[str]) -> Recipe:
 
 
 def _row(name: str, kind: str, profile: str) -> tuple[TrainingConfig, Any]:
+    size = profile.removesuffix("-ema")
     if name == "sound":
-        training, data = _ROWS["speech", profile]
+        training, data = _ROWS["speech", size]
         return training, replace(data, speakers=())
-    return _ROWS[kind if name == "prior" else name, profile]
+    return _ROWS[kind if name == "prior" else name, size]
+
+
+def _model_of(kind: str, profile: str) -> Any:
+    """A model's settings, as far as they follow from neither the data nor the reader."""
+    if profile != "paper-ema":
+        return _MODELS[kind, profile]
+    model = _MODELS[kind, "paper"]
+    if not hasattr(model, "decay"):
+        raise ValueError(
+            f"a {kind} has no codebook that could follow moving averages: its profile is 'paper'"
+        )
+    return replace(model, decay=_EMA_DECAY)
 
 
 def _kind_of(name: str, kind: str | None, codes_of: Coder | None) -> str:

@@ -109,7 +109,7 @@ class Recipe:
 
     Attributes:
         name: of the recipe, a name of `names.RECIPES`.
-        profile: "quick" or "paper".
+        profile: a name of `names.PROFILES`.
         kind: of model, a name of `models.MODELS`.
         model: its settings, such as `ModelConfig`.
         training: see `TrainingConfig`.
