@@ -104,6 +104,8 @@ def keep(output: nbformat.NotebookNode, cell: nbformat.NotebookNode) -> bool:
         output.metadata = {}
     if "image/svg+xml" in data:
         data["image/svg+xml"] = smaller(data["image/svg+xml"])
+    if "image/png" in data:
+        data["image/png"] = palette(data["image/png"])
     return not passing
 
 

@@ -8,10 +8,13 @@ what is drawn in `vqvae_lite.figures.plots.INK` is light instead.
 from pathlib import Path
 
 INK, LIGHT = "#1f2328", "#e6e8eb"
+# A variable, since what is drawn more than once (`<use>`) inherits values and is out of rules' reach.
 RULES = f"""
+svg {{ --ink: {INK} }}
+#dark:target {{ --ink: {LIGHT} }}
 #patch_1 > path {{ fill: none !important }}
-#dark:target [style*="fill: {INK}"] {{ fill: {LIGHT} !important }}
-#dark:target [style*="stroke: {INK}"] {{ stroke: {LIGHT} !important }}
+[style*="fill: {INK}"] {{ fill: var(--ink) !important }}
+[style*="stroke: {INK}"] {{ stroke: var(--ink) !important }}
 """
 
 

@@ -10,6 +10,9 @@ document.addEventListener("DOMContentLoaded", () => {
   dialog.addEventListener("click", ({ target }) => {
     if (target !== frame && target.parentNode !== frame) dialog.close();
   });
+  dialog.addEventListener("keydown", ({ key }) => { // the theme keeps Escape from the browser
+    if (key === "Escape") dialog.close();
+  });
   document.body.append(dialog);
 
   for (const still of document.querySelectorAll(".bd-article :is(div.cell_output, figure) img")) {

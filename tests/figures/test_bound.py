@@ -177,9 +177,11 @@ class Page:
         state = self.page.locator("html").get_attribute("data-state")
         assert state == f"K {K}; C {C}; total {total:.3f}"
         texts = self.page.locator("svg[role=img]").first.locator("text").all_text_contents()
+        more = total - float(texts[3].rpartition("= ")[2])
+        sign = "\u2212" if more < 0 else "+"
         assert texts[:2] == [
-            f"VQ-VAE, K = {K}, C = {C}",
-            f"{reconstruction:.3f} + {prior:.3f} = {total:.3f}",
+            "VQ-VAE",
+            f"{reconstruction:.3f} + {prior:.3f} = {total:.3f} ({sign}{abs(more):.3f})",
         ]
         assert self.page.locator(".tag-text").text_content() == f"{total:.3f}"
         ring, dot = (

@@ -64,3 +64,17 @@ def test_without_motion_play_goes_to_the_end_of_each_phase_at_once(opened):
         page.locator("#play").click()
         assert page.evaluate(STATE).endswith(f"step {end}; still")
     assert steps_seen(page) == [28, 60, 28]
+
+
+def test_a_run_is_drawn_as_far_as_it_was_seen(opened, replay):
+    page = opened("reduce")
+    lines = page.locator("polyline.line")
+
+    def lengths():
+        points = [line.get_attribute("points").split() for line in lines.all()]
+        return sorted(map(len, points))
+
+    assert lengths() == [1, 1, 1, 1]
+    page.locator("#step").fill("5")
+    page.locator("#step").fill("2")
+    assert lengths() == [1, 1, 1, 6]

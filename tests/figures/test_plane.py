@@ -221,6 +221,42 @@ def test_steps_follow_the_gradient_and_start_again_undoes(figure):
     assert page.state == before
 
 
+def test_a_handle_taken_beside_its_middle_does_not_jump(figure):
+    page = figure()
+    x, y = page.middle("#output-3")
+    page.page.mouse.move(x + 9, y - 8)
+    page.page.mouse.down()
+    page.page.mouse.move(x + 10, y - 8)
+    page.page.mouse.up()
+    assert np.abs(np.subtract(page.middle("#output-3"), (x, y))).max() < 2
+
+
+def test_steps_leave_a_trail_until_something_else_moves(figure):
+    page = figure()
+
+    def trail():
+        return len(page.frame.locator(".trail").get_attribute("points").split())
+
+    assert trail() == 1
+    for _ in range(3):
+        page.frame.locator("#step").click()
+    assert trail() == 4
+    page.frame.locator("#code-0").focus()
+    page.page.keyboard.press("ArrowUp")
+    assert trail() == 1
+
+
+def test_codes_on_one_another_share_a_name(figure):
+    page = figure()
+    page.page.mouse.move(*page.middle("#code-2"))
+    page.page.mouse.down()
+    page.page.mouse.move(*page.middle("#code-5"), steps=4)
+    page.page.mouse.up()
+    names = page.frame.locator(".code-name").all_text_contents()
+    assert names[2] == "2"
+    assert names[5] == "2,5"
+
+
 def test_theme_follows_the_page_around(figure):
     page = figure()
     root = page.frame.locator("html")

@@ -76,7 +76,16 @@ def draw_codes(axis: Axes, codebook: Any, *, cells: bool = True, limit: float = 
     box = {"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": "black"}
     for k, (x, y) in enumerate(codebook):
         axis.text(
-            x, y, str(k), bbox=box, ha="center", va="center", fontsize=9, weight="bold", zorder=4
+            x,
+            y,
+            str(k),
+            bbox=box,
+            color="black",
+            fontsize=9,
+            weight="bold",
+            ha="center",
+            va="center",
+            zorder=4,
         )
     axis.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
     axis.set(xlabel="first component", ylabel="second component")
@@ -92,7 +101,7 @@ def draw_outputs(axis: Axes, outputs: Any, *, chosen: int | None = None) -> Axes
         chosen: which of them, or None.
     """
     outputs = np.asarray(outputs)
-    axis.scatter(*outputs.T, s=26, color="black", zorder=5)
+    axis.scatter(*outputs.T, s=26, color=COLORS["black"], zorder=5)
     if chosen is not None:
         orange = {"color": COLORS["orange"], "edgecolor": "black"}
         axis.scatter(*outputs[chosen], s=70, zorder=6, **orange)

@@ -45,6 +45,8 @@ def style() -> None:
             "axes.facecolor": "none",
             "xtick.color": INK,
             "ytick.color": INK,
+            "patch.edgecolor": INK,
+            "hatch.color": INK,
             "savefig.dpi": 110,
             "savefig.facecolor": "white",
             "axes.prop_cycle": cycler(color=list(COLORS.values())),
@@ -140,7 +142,7 @@ def number_grid(
         text = f"{value:.{digits}f}".replace("-", "\u2212")
         axis.text(column, row, text, ha="center", va="center", fontsize=7, color="black")
     for row, column in np.argwhere(np.asarray(outlined)) if outlined is not None else []:
-        frame = Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, linewidth=1.6, edgecolor=INK)
+        frame = Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, linewidth=1.6)
         axis.add_patch(frame)
     axis.set_xticks(range(values.shape[1]))
     axis.set_yticks(range(values.shape[0]))

@@ -14,6 +14,11 @@
     return list.map((tick) => tick.toFixed(digits));
   };
   const last = (list) => list[list.length - 1];
+  // By how much a total is above that of the first of the others, which bars from 0 hardly show.
+  const beyond = (model) => {
+    const more = Number(number(totalOf(model) - totalOf(references[0])));
+    return ` (${more < 0 ? "\u2212" : "+"}${number(Math.abs(more))})`;
+  };
   const WIDE = 350; // both drawings, a phone's width, so that their text is as large as the page's
 
   // ---- controls: one Tab stop for each row, arrow keys inside it ----
@@ -74,7 +79,7 @@
       set(cut, { x1: mark, x2: mark });
       name.textContent = label;
       sum.replaceChildren(`${number(model.reconstruction)} + ${number(model.latents)} = `,
-        el("tspan", { class: "total" }, number(totalOf(model))));
+        el("tspan", { class: "total" }, number(totalOf(model))), model === references[0] ? "" : beyond(model));
     };
   }
   const showChoice = bar(0);
@@ -141,16 +146,25 @@
   const codebooksNames = places.map(([[left, top]], j) => el(
     "text", { x: left + 9, y: top - 5 }, `C = ${codebooks[j]}`));
   plane.append(...paths, ...dots.flat(), ...codebooksNames, ...codesNames, ring);
+  const namesOfOthers = [];
   references.forEach((model) => {
     const [left, top] = [x(model.latents), y(model.reconstruction)];
     const side = left < 0.6 * WIDE
       ? { x: left + 12, "text-anchor": "start" }
       : { x: left - 12, "text-anchor": "end" };
+    const wide = 8 * model.name.length, right = side["text-anchor"] === "start";
+    namesOfOthers.push({ start: right ? side.x - 20 : side.x - wide, end: right ? side.x + wide : side.x + 20, top: top + 4.5 });
     plane.append(
       el("path", { class: "other", d: `M${left} ${top - 7} l7 7 l-7 7 l-7 -7 z` }),
       el("text", { ...side, y: top + 4.5 }, model.name),
     );
   });
+  // Whether a number at a spot would lie on the name of another model.
+  function hidden(name, [u, v, anchor]) {
+    const wide = 9 * name.textContent.length, from = anchor === "end" ? u - wide : u;
+    return namesOfOthers.some(({ start, end, top }) => from < end && from + wide > start && Math.abs(v - top) < 15);
+  }
+
   const tag = el("g", {},
     el("rect", { class: "tag", x: 0, y: -9, width: LEFT - 3, height: 18, rx: 3 }),
     el("text", { class: "tag-text", x: (LEFT - 3) / 2, y: 4.5, "text-anchor": "middle" }));
@@ -186,12 +200,17 @@
     codesChoice.show(k);
     codebooksChoice.show(c);
     sentence.textContent = model.sentence;
-    showChoice(label, model, model.saved);
+    showChoice("VQ-VAE", model, model.saved);
     saving.textContent = `saved by code frequencies: ${number(model.saved)}`;
     paths.forEach((path, j) => set(path, { class: j === c ? "line chosen" : "line" }));
     dots.forEach((line, j) => line.forEach((dot) => set(dot, { class: j === c ? "dot chosen" : "dot" })));
     codebooksNames.forEach((name, j) => set(name, { class: j === c ? "name chosen" : "name" }));
-    codesNames.forEach((name, i) => set(name, { x: places[c][i][0] - 9, y: places[c][i][1] + 14 }));
+    codesNames.forEach((name, i) => {
+      const [left, top] = places[c][i];
+      const spots = [[left - 9, top + 14, "end"], [left + 9, top + 14, "start"], [left - 9, top - 8, "end"]];
+      const [u, v, anchor] = spots.find((spot) => !hidden(name, spot)) ?? spots[0];
+      set(name, { x: u, y: v, "text-anchor": anchor });
+    });
     const [cx, cy] = places[c][k];
     set(ring, { cx, cy });
     const ends = equal(totalOf(model));

@@ -66,20 +66,21 @@ const VQ = (function () {
   }
 
   // Dragging by mouse, pen or finger. act(u, v) gets the place in `frame` as fractions of its
-  // width and height; start() is called when the handle is taken. A touched handle gets no click.
+  // width and height; start(u, v) is called when the handle is taken, with the place where. A
+  // touched handle gets no click.
   function drag(handle, frame, act, start = () => {}) {
     // Or a finger would scroll the page; the CSS for it, touch-action, does not reach into an SVG.
     handle.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
     let box = null;
+    const place = (event) => [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
     handle.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
       box = frame.getBoundingClientRect();
       handle.setPointerCapture(event.pointerId);
-      start();
+      start(...place(event));
     });
     handle.addEventListener("pointermove", (event) => {
-      if (!box) return;
-      act((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
+      if (box) act(...place(event));
     });
     for (const end of ["pointerup", "pointercancel"]) {
       handle.addEventListener(end, () => { box = null; });

@@ -73,7 +73,7 @@
   // ---- perplexity against the step, all runs ----
   const HIGH = 170, BASE = 136, START = 30;
   const chart = el("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, role: "img",
-    "aria-label": "Perplexity against the step, for all choices; the chosen one is thick" });
+    "aria-label": "Perplexity against the step, for the choices seen so far; the chosen one is thick" });
   const when = VQ.scale([0, steps[LAST]], [START, WIDE - 6]);
   const high = VQ.scale([0, K], [BASE, 6]);
   for (const value of [0, K / 2, K]) {
@@ -91,10 +91,10 @@
     el("text", { x: when(steps[LAST]), y: BASE + 15, "text-anchor": "end" }, String(steps[LAST])),
     el("text", { x: (START + WIDE) / 2, y: HIGH - 4, "text-anchor": "middle" }, "step"),
   );
-  const lines = runs.map((run) => {
-    const line = el("polyline", {
-      points: run.states.map(([perplexity], i) => `${when(steps[i]).toFixed(1)},${high(perplexity).toFixed(1)}`).join(" "),
-    });
+  // A run is drawn as far as the reader has seen it: the answer comes after the question.
+  const reached = runs.map(() => 0);
+  const lines = runs.map(() => {
+    const line = el("polyline");
     chart.append(line);
     return line;
   });
@@ -164,7 +164,7 @@
       el("div", { class: "right" },
         el("dl", {}, ...readings.map((reading) => reading.node)),
         el("p", { class: "label" }, "How many points choose each code"), usage,
-        el("p", { class: "label" }, "Perplexity against the step (grey: the other choices)"), chart)),
+        el("p", { class: "label" }, "Perplexity against the step (grey: other choices, as far as you have seen them)"), chart)),
   );
 
   // ---- everything follows from rule, care and moment ----
@@ -206,7 +206,12 @@
       dead.style.display = counts[k] ? "none" : "";
     });
 
-    lines.forEach((line, i) => set(line, { class: i === chosen ? "line chosen" : "line" }));
+    reached[chosen] = Math.max(reached[chosen], moment);
+    lines.forEach((line, i) => set(line, {
+      class: i === chosen ? "line chosen" : "line",
+      points: runs[i].states.slice(0, reached[i] + 1).map(([perplexity], t) =>
+        `${when(steps[t]).toFixed(1)},${high(perplexity).toFixed(1)}`).join(" "),
+    }));
     chart.insertBefore(lines[chosen], cursor); // above the others
     const [perplexity, used, distortion] = states[moment];
     set(cursor, { x1: when(steps[moment]), x2: when(steps[moment]) });

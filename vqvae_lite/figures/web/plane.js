@@ -14,6 +14,7 @@
   let { codebook, outputs, target } = start();
   let chosen = VQ.data.chosen;
   let last = "start"; // what the reader did last, for the state
+  let trail = []; // where the chosen output was before each step
 
   const COUNT = outputs.length, K = codebook.length;
 
@@ -88,7 +89,8 @@
   );
   const tether = el("line", { class: "tether" });
   const arrows = [el("line", { class: "arrow" }), el("line", { class: "arrow copied" })];
-  plane.append(tether, ...arrows);
+  const path = el("polyline", { class: "trail" });
+  plane.append(tether, path, ...arrows);
 
   const handle = (id, mark) => el(
     "g", { id, class: "handle", tabindex: 0, role: "button" },
@@ -107,11 +109,18 @@
   function movable(node, place, name, choose = () => {}) {
     const clamp = (value) => Math.min(LIMIT, Math.max(-LIMIT, value));
     const moveTo = (point) => {
+      trail = [];
       place().splice(0, 2, clamp(point[0]), clamp(point[1]));
       last = name();
       draw();
     };
-    VQ.drag(node, plane, (u, v) => moveTo([x.invert(u * SIZE), y.invert(v * SIZE)]), choose);
+    // Taken beside its middle, a handle keeps that distance from the pointer.
+    let held = [0, 0];
+    const pointed = (u, v) => [x.invert(u * SIZE), y.invert(v * SIZE)];
+    VQ.drag(node, plane, (u, v) => moveTo(pointed(u, v).map((value, d) => value - held[d])), (u, v) => {
+      held = pointed(u, v).map((value, d) => value - place()[d]);
+      choose();
+    });
     VQ.arrowKeys(node, (dx, dy, big) => {
       const step = big ? 0.5 : 0.05;
       moveTo([place()[0] + dx * step, place()[1] + dy * step]);
@@ -122,6 +131,7 @@
   function choose(i) {
     if (chosen === i) return;
     chosen = i;
+    trail = [];
     last = `choose ${i}`;
     draw();
   }
@@ -168,6 +178,7 @@
   const stepButton = VQ.button("Take a step", () => {
     const code = codebook[argmin(distances(outputs[chosen]))];
     const moved = outputs[chosen].map((value, d) => value - STEP_SIZE * (code[d] - target[d]));
+    trail.push(outputs[chosen]);
     outputs[chosen] = moved.map((value) => Math.min(LIMIT, Math.max(-LIMIT, value)));
     last = "step";
     draw();
@@ -177,6 +188,7 @@
     ({ codebook, outputs, target } = start());
     chosen = VQ.data.chosen;
     last = "start";
+    trail = [];
     draw();
   });
   const loss = el("p", { class: "note number", id: "loss" });
@@ -212,6 +224,13 @@
     codeHandles.forEach((node, j) => set(node, {
       transform: at(codebook[j]), "aria-label": `Code ${j} at ${vector(codebook[j])}`,
     }));
+    // Codes that lie on one another share a name: the last one hides the others.
+    codeHandles.forEach((node, j) => {
+      const here = [...codebook.keys()].filter((i) => i <= j && squared(codebook[i], codebook[j]) < 0.02);
+      const name = node.querySelector("text");
+      name.textContent = here.join(",");
+      set(name, { style: here.length > 1 ? "font-size: 10px" : null });
+    });
     outputHandles.forEach((node, i) => set(node, {
       transform: at(outputs[i]), class: i === chosen ? "handle chosen" : "handle",
       "aria-label": `Encoder output ${place(i)} at ${vector(outputs[i])}, code ${codes[i]}`,
@@ -220,6 +239,7 @@
     }));
     set(targetHandle, { transform: at(target), "aria-label": `Target at ${vector(target)}` });
     set(tether, ends(point, code));
+    set(path, { points: [...trail, point].map((p) => `${x(p[0]).toFixed(1)},${y(p[1]).toFixed(1)}`).join(" ") });
     // Half the downhill gradient, so that the arrow does not reach the target and hide it.
     const tip = (from) => [from[0] - gradient[0] / 2, from[1] - gradient[1] / 2];
     set(arrows[0], ends(code, tip(code)));
@@ -247,10 +267,10 @@
       `code ${k}`,
       `e = ${vector(code)}`,
       `channels at ${place(chosen)}: ${vector(code)}`,
-      `gradient ${vector(gradient)}, copied from z_q to z_e`,
+      `downhill, against the gradient: ${vector([-gradient[0], -gradient[1]])}, copied from z_q to z_e`,
     ].forEach((text, i) => { steps[i].value.textContent = text; });
     loss.textContent = `Loss \u00bd|z_q \u2212 \u2606|\u00b2 = ${number(squared(code, target) / 2)}. ` +
-      `True gradient at z_e: (0, 0). Straight-through: ${vector(gradient)}.`;
+      `True gradient at z_e: (0, 0). Straight-through: ${vector(gradient)}; the arrows point the other way, downhill.`;
 
     VQ.state(`${last}; chosen ${chosen} at ${vector(point)}; map ${codes.join("")}; moved ` +
       [...codebook, ...outputs, target].flat().reduce((sum, value, i) => sum + (i + 1) * value, 0).toFixed(3));
