@@ -8,7 +8,7 @@ what is drawn in `vqvae_lite.figures.plots.INK` is light instead.
 from pathlib import Path
 
 INK, LIGHT = "#1f2328", "#e6e8eb"
-# A variable, since what is drawn more than once (`<use>`) inherits values and is out of rules' reach.
+# A variable, since rules do not reach into what is drawn more than once (`<use>`); values do.
 RULES = f"""
 svg {{ --ink: {INK} }}
 #dark:target {{ --ink: {LIGHT} }}

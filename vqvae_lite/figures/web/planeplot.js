@@ -3,13 +3,13 @@
 // VQ.planePlot({attributes}) is a canvas with .limit, half the side of what it shows, .at(u, v), a
 // place's pixels, .place(x, y), the place of fractions of its width and height, .begin(), .dot(),
 // .line() and .end(); .pen is its context. VQ.lineChart({label}) is one with
-// .draw(lines, steps, {log, top}).
+// .draw(lines, steps, {log, top}). VQ.sharpCanvas(width, height) is an empty one, .context its pen.
 (function () {
   "use strict";
   const { el, set } = VQ;
   const SIZE = 360, WIDE = 360, HIGH = 130, LEFT = 42, BASE = 112;
 
-  function sharp(width, height) {
+  VQ.sharpCanvas = function (width, height) {
     const canvas = el("canvas", { role: "img" });
     const ratio = Math.min(3, window.devicePixelRatio || 1);
     canvas.width = width * ratio;
@@ -17,13 +17,12 @@
     canvas.style.aspectRatio = `${width} / ${height}`;
     const context = canvas.getContext("2d");
     context.scale(ratio, ratio);
-    return { canvas, context };
-  }
+    return Object.assign(canvas, { context });
+  };
 
   VQ.planePlot = function ({ attributes = {} }) {
-    const { canvas, context } = sharp(SIZE, SIZE);
-    set(canvas, { ...attributes, class: "plane" });
-    const node = Object.assign(canvas, { limit: 2.4 });
+    const node = Object.assign(VQ.sharpCanvas(SIZE, SIZE), { limit: 2.4 }), { context } = node;
+    set(node, { ...attributes, class: "plane" });
     node.at = (u, v) => [((u / node.limit + 1) * SIZE) / 2, ((1 - v / node.limit) * SIZE) / 2];
     node.place = (x, y) => [(2 * x - 1) * node.limit, (1 - 2 * y) * node.limit]; // of fractions
     return Object.assign(node, {
@@ -55,7 +54,7 @@
 
   // lines: {name, color, dash, values}, one value for each of `steps`.
   VQ.lineChart = function ({ label }) {
-    const { canvas, context } = sharp(WIDE, HIGH);
+    const canvas = VQ.sharpCanvas(WIDE, HIGH), { context } = canvas;
     set(canvas, { class: "chart", "aria-label": label });
     return Object.assign(canvas, {
       draw(lines, steps, { log = false, top = null }) {
