@@ -204,6 +204,34 @@ def test_replace_all_reaches_every_place_of_a_code(explore):
     assert np.abs(explorer.picture() - shown(explorer.model, codes)).max() <= 1
 
 
+def test_a_click_that_changes_nothing_says_why(explore):
+    explorer = explore()
+    page = explorer.page
+    hand = explorer.codes[1, 6, 2].item()
+    explorer.do(page.locator("#hand").fill, str(hand))
+    explorer.do(page.locator("#mode-replace").click)
+    state = explorer.do(page.mouse.click, *explorer.at(6, 2))
+    assert state["changed"] == 0
+    said = page.get_by_text(f"Code {hand} is the one in hand")
+    assert said.count() == 1
+    explorer.do(page.locator("#mode-look").click)
+    assert said.count() == 0
+
+
+def test_the_difference_is_that_of_frame_and_decoded_picture(explore):
+    explorer = explore()
+    explorer.do(explorer.page.locator("#map").focus)
+    address = explorer.page.evaluate(
+        "document.querySelector('.pictures canvas:not(#decoded)').toDataURL()"
+    )
+    frame = np.asarray(
+        Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))).convert("RGB")
+    )
+    mean = np.abs(frame.astype(int) - explorer.picture()).mean()
+    told = explorer.page.locator(".pictures figcaption").last.inner_text()
+    assert abs(float(re.search(r"([\d.]+) of 255", told)[1]) - mean) < 0.2
+
+
 def test_keyboard_does_what_the_mouse_does(explore):
     explorer = explore()
     page, keys = explorer.page, explorer.page.keyboard

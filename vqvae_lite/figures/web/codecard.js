@@ -22,7 +22,7 @@ VQ.codeCard = (function () {
     }, el("line", { x1: 0, x2: size, y1: 0, y2: 0 }), ...bars);
     const tilesLabel = el("p", { class: "label" }), tiles = el("div", { class: "tiles" });
     const node = el("section", { class: "card", "aria-label": "The code pointed at" },
-      el("figure", { class: "alone" }, alone, el("figcaption", {}, "decoded alone")),
+      el("figure", { class: "alone" }, alone, el("figcaption", {}, "nine of it,", el("br"), "decoded")),
       el("h2", {}, swatch, " ", name), facts,
       barsLabel, chart, tilesLabel, tiles);
 

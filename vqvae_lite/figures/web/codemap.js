@@ -20,6 +20,7 @@
   let frame = VQ.data.chosen, mode = "look";
   let cursor = (ROWS >> 2) * COLUMNS + (COLUMNS >> 2), hover = null; // places on the map
   let stroke = null; // the one not yet in the history
+  let notice = ""; // why a click has changed nothing
   const asEncoded = () => encoded.subarray(frame * PLACES, (frame + 1) * PLACES);
 
   const number = (n) => n.toLocaleString("en");
@@ -31,9 +32,11 @@
 
   // ---- pictures ----
   const shape = { rows: ROWS, columns: COLUMNS };
-  const original = VQ.board(shape), decoded = VQ.board(shape);
+  const original = VQ.board(shape), decoded = VQ.board(shape), difference = VQ.board(shape);
+  const apart = el("span", { class: "number" });
   const time = el("span", { class: "number" });
   set(original.canvas, { role: "img", "aria-label": "The frame" });
+  set(difference.canvas, { id: "difference", role: "img", "aria-label": "Where the two differ" });
   set(decoded.canvas, { id: "decoded", role: "img", "aria-label": "The picture decoded from the map" });
 
   // The frames come one below the other in one picture, which takes a moment to unpack.
@@ -45,6 +48,7 @@
     thumbnails.forEach((button, f) => crop(button.firstChild, f, 0, 0, width, height));
     crop(original.canvas, frame, 0, 0, width, height);
     card.refresh();
+    request(everywhere);
   };
   sheet.src = VQ.data.frames;
 
@@ -55,6 +59,26 @@
     const across = Math.min(width, x + w) - left, down = Math.min(height, y + h) - top;
     canvas.getContext("2d").drawImage(
       sheet, left, f * height + top, across, down, left - x, top - y, across, down);
+  }
+
+  // Where the decoded picture differs from the frame, channels averaged: black is equal, and white
+  // a third of the whole scale or more.
+  const reader = el("canvas", {}).getContext("2d", { willReadFrequently: true });
+  function compare({ width: w, height: h }, made) {
+    if (!width) return; // the frames have not come yet
+    crop(reader.canvas, frame, 0, 0, w, h);
+    const { data } = reader.getImageData(0, 0, w, h);
+    const heat = new Uint8ClampedArray(3 * w * h);
+    let sum = 0;
+    for (let i = 0; i < w * h; i++) {
+      let off = 0;
+      for (let c = 0; c < 3; c++) off += Math.abs(data[4 * i + c] - made[3 * i + c]) / 3;
+      sum += off;
+      const share = off / 85;
+      heat.set([255 * share, 255 * share * share, 255 * (share - 0.6) * 2.5], 3 * i);
+    }
+    VQ.paint(difference.canvas, heat, w, h);
+    apart.textContent = `, ${(sum / (w * h)).toFixed(1)} of 255 on average`;
   }
 
   // What a code stands for: 3 x 3 places of the frames, with a use of the code in the middle.
@@ -90,7 +114,7 @@
     replace: ["Replace all", "Click on a square: all squares with its code get the code in hand,"],
   };
   const modeButtons = Object.entries(MODES).map(([name, [title]]) => set(
-    VQ.button(title, () => { mode = name; request(); }), { id: `mode-${name}`, value: name }));
+    VQ.button(title, () => { [mode, notice] = [name, ""]; request(); }), { id: `mode-${name}`, value: name }));
   const hintText = el("span", {}), hintHand = el("b", {}), hintSwatch = el("span", { class: "swatch" });
   const hint = el("p", { class: "hint", id: "hint" }, hintText, " ",
     el("span", { class: "hand" }, hintSwatch, " ", hintHand));
@@ -132,8 +156,12 @@
   function act(i) {
     [cursor, hover] = [i, null];
     const code = maps[frame][i];
+    notice = "";
     if (mode === "look") palette.take(code);
-    else finish(mode === "paint" ? [i] : places(code), () => palette.hand);
+    else if (!finish(mode === "paint" ? [i] : places(code), () => palette.hand)) {
+      notice = `Code ${code} is the one in hand: take another, by Look or from the palette.`;
+      VQ.announce(notice);
+    }
   }
 
   // Puts codeAt(place) in each of the places, and notes in the stroke what was there before.
@@ -153,8 +181,10 @@
   function finish(list, codeAt) {
     keep();
     put(list, codeAt);
-    VQ.announce(`${stroke.size} codes changed.`);
+    const changed = stroke.size;
+    VQ.announce(`${changed} codes changed.`);
     keep();
+    return changed;
   }
 
   function join(box, more) {
@@ -202,7 +232,9 @@
     if (box) {
       const start = performance.now(), picture = decode(map, box);
       time.textContent = `, ${(performance.now() - start).toFixed(0)} ms`;
-      VQ.paint(decoded.canvas, pixels(picture), picture.width, picture.height);
+      const made = pixels(picture);
+      VQ.paint(decoded.canvas, made, picture.width, picture.height);
+      compare(picture, made);
       board.color(rgb(map));
       box = null;
     }
@@ -227,7 +259,7 @@
     hintHand.textContent = `code ${palette.hand}`;
     tint(hintSwatch, palette.hand);
     board.style.touchAction = mode === "paint" ? "none" : "auto";
-    changes.textContent = count ? `${number(count)} of ${number(PLACES)} codes changed` : "";
+    changes.textContent = notice || (count ? `${number(count)} of ${number(PLACES)} codes changed` : "");
     thumbnails.forEach((button, f) => set(button, {
       "aria-pressed": String(f === frame), tabindex: f === frame ? 0 : -1,
     }));
@@ -245,8 +277,9 @@
     frames,
     el("div", { class: "layout" },
       el("div", { class: "pictures" },
+        el("figure", { class: "large" }, decoded, el("figcaption", {}, "decoded here", time)),
         el("figure", {}, original, el("figcaption", {}, "frame")),
-        el("figure", {}, decoded, el("figcaption", {}, "decoded here", time))),
+        el("figure", {}, difference, el("figcaption", {}, "difference", apart))),
       el("div", { class: "edit" },
         el("div", { class: "modes", role: "group", "aria-label": "What a click on the map does" },
           ...modeButtons),

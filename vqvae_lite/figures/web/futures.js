@@ -191,7 +191,7 @@
     tree,
     el("p", { class: "note" }, `All ${dots.childNodes.length - 1} places of the tree, from the last frame ` +
       `seen at the top; each choice lasts ${STEP} frames. A click on a place walks there.`),
-    el("p", { class: "note", id: "keys" }, `Keys on the picture: ${names.map((name, action) => (
+    el("p", { class: "note", id: "keys" }, `Keys, once you have clicked the picture or come to it with Tab: ${names.map((name, action) => (
       ARROWS[name] ? `${GLYPHS[name]} or ${action + 1} ${name}` : `${action + 1} ${name}`)).join(", ")}, ` +
       "\u2193 back, Home from the start."));
   show();
