@@ -111,10 +111,16 @@ GROUPS = {
     ],
     "Priors": [
         Row(
-            "a PixelCNN prior over the codes of a VQ-VAE of 24 mazes, test mazes (560 frames)",
+            "a PixelCNN prior over the codes of the frames' VQ-VAE, test mazes (560 frames)",
             told.prior,
             (6,),
             "prior",
+        ),
+        Row(
+            "its samples beside decoded test frames; in brackets codes drawn by their frequencies",
+            told.prior_samples,
+            (6,),
+            "prior_samples",
         ),
     ],
     "Speech": [

@@ -73,6 +73,24 @@ def prior(d: dict) -> str:
     )
 
 
+def prior_samples(d: dict) -> str:
+    sets = d["sets"]
+
+    def both(measure: str) -> str:
+        values = [sets[name][measure] for name in ("samples", "frequencies")]
+        shares = [v["mean"] if isinstance(v, dict) else v for v in values]
+        return "{:.0%} ({:.0%})".format(*shares)
+
+    test = sets["test"]
+    return (
+        f"a classifier tells {both('apart')}; pieces at the right height {both('height')}, of test "
+        f"frames {test['height']['mean']:.0%}; upper and lower half taken for one frame's "
+        f"{both('upper_and_lower')}, of test frames {test['upper_and_lower']['mean']:.0%}, of two "
+        f"frames {d['halves_of_two_frames']['upper_and_lower']['mean']:.0%}; precision "
+        f"{both('precision')}, recall {both('recall')}"
+    )
+
+
 def collapse(d: dict) -> str:
     vae, vqvae = (d["models"][name] for name in ("vae_17", "vqvae_17"))
     return (
