@@ -18,8 +18,8 @@ where it is not, the photographs are left out. A quarter of those to train are r
 fortieth of those to test. A run that was stopped goes on with the models that are missing. With
 --only, several processes can share a run: the last one, without it, writes the results.
 
-The frames were stored as AVIF films of high quality, which may favour AVIF a little; photographs
-that were JPEG before may favour JPEG.
+The frames were stored as AVIF films of high quality, which may favour AVIF a little. Photographs
+that were JPEG before favour JPEG, and most of all near the quality that they were stored with.
 """
 
 import argparse
