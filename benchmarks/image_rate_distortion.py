@@ -15,16 +15,17 @@ stands `checkpoints/maze`, twice as wide and trained more than a hundred times a
 All are measured on every fourth frame of the book's test mazes. --cifar names a folder of
 photographs of 32 x 32 in the folders `train` and `test`; without it CIFAR-10 is looked for, and
 where it is not, the photographs are left out. A quarter of those to train are read, and every
-fortieth of those to test. A run that was stopped goes on with the models that are missing.
+fortieth of those to test. A run that was stopped goes on with the models that are missing. With
+--only, several processes can share a run: the last one, without it, writes the results.
 
-The frames were stored as AVIF films of high quality, which may favour AVIF a little; photographs
-that were JPEG before may favour JPEG.
+The frames were stored as AVIF films of high quality, which may favour AVIF a little. Photographs
+that were JPEG before favour JPEG, and most of all near the quality that they were stored with.
 """
 
 import argparse
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -221,15 +222,20 @@ def kept(file: Path, make: Callable[[], Any]) -> Any:
     return json.loads(file.read_text(encoding="utf-8"))
 
 
-def measure_kind(name: str, pictures: Pictures, run: Path) -> dict:
-    """All coders and models on a kind of pictures."""
+def measure_kind(name: str, pictures: Pictures, run: Path, only: Collection[str] = ()) -> dict:
+    """Coders and models on a kind of pictures: all, or those named, all of a kind by its name."""
     test, coders, models = pictures.measured["test"], {}, {}
+    only = () if name in only else only
     for coder in CODERS:
+        if only and coder not in only:
+            continue
         coders[coder] = kept(
             run / f"{name}_{coder}.json",
             lambda coder=coder: [measure_coder(CODERS[coder], test, q) for q in QUALITIES],
         )
     for number, variant in enumerate(pictures.variants):
+        if only and variant not in only:
+            continue
         models[variant] = kept(
             run / f"{name}_{number}.json",
             lambda variant=variant: train_and_measure(pictures, variant),
@@ -244,18 +250,28 @@ def measure_kind(name: str, pictures: Pictures, run: Path) -> dict:
     }
 
 
-def main() -> tuple[str, dict]:
+def main() -> tuple[str, dict] | None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", type=Path, required=True, help="the folder for what is measured")
     parser.add_argument("--folder", help="a larger set of mazes to train on; default: the book's")
     parser.add_argument("--cifar", help="photographs, in the folders train and test")
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        choices=["frames", "photographs", *FRAMES, *PHOTOGRAPHS],
+        metavar="NAME",
+        help="measure this model, or all of a kind, and write no results; may be repeated",
+    )
     options = parser.parse_args()
     options.run.mkdir(parents=True, exist_ok=True)
     kinds = {"frames": frames(options.folder), "photographs": photographs(options.cifar)}
     figures = {
-        name: measure_kind(name, pictures, options.run) if pictures else None
+        name: measure_kind(name, pictures, options.run, options.only) if pictures else None
         for name, pictures in kinds.items()
     }
+    if options.only:
+        return None
     trained = load_checkpoint(find("checkpoints/maze")).model
     figures["frames"]["checkpoint"] = measure(trained, SIZE, kinds["frames"])
     shared = {"steps": STEPS + LAST_STEPS, "at_a_tenth_of_the_rate": LAST_STEPS, "shared": SHARED}

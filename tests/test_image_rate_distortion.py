@@ -74,6 +74,18 @@ def test_in_miniature(pictures, tmp_path):
     assert again["models"] == {key: figures["models"][key] for key in again["models"]}
 
 
+def test_a_part_of_it_alone(pictures, tmp_path):
+    """Several processes share a run; the last finds what the others measured."""
+    part = benchmark.measure_kind("frames", pictures, tmp_path, ["two codebooks"])
+    assert (list(part["models"]), part["coders"]) == (["two codebooks"], {})
+    assert [path.name for path in tmp_path.iterdir()] == ["frames_3.json"]
+    assert not benchmark.measure_kind("photographs", pictures, tmp_path, ["frames"])["models"]
+    whole = benchmark.measure_kind("frames", pictures, tmp_path, ["frames", "x"])
+    assert list(whole["models"]) == list(pictures.variants)
+    assert len(whole["coders"]) == 3
+    assert whole["models"]["two codebooks"] == part["models"]["two codebooks"]
+
+
 def test_the_variants_are_recipes():
     """Every setting is one, and what a name says of the map is so."""
     for variants, size in ((benchmark.FRAMES, 84), (benchmark.PHOTOGRAPHS, 32)):

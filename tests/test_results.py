@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import results_page
+import results_told
 from results_rows import CHAPTERS, CLAIMS, GROUPS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -92,6 +93,30 @@ def test_figures_of_the_page_are_those_of_the_results():
         f"{sampling['times_faster_than_full_forward']:.0f} times faster than one full forward pass "
         f"a position, {sampling['times_faster_than_rows_so_far']:.0f} times faster than one over"
     ) in PAGE
+
+
+def test_rate_and_distortion_on_the_page_are_those_of_the_results():
+    d = result("image_rate_distortion")
+    assert (d["steps"], d["shared"][-1]) == (800, "batch_size=16")
+    frames, photographs = d["frames"], d["photographs"]
+    assert (frames["images"]["test"], photographs["images"]["test"]) == (140, 250)
+    psnr = {name: model["test"]["psnr"] for name, model in frames["models"].items()}
+    sizes = ", ".join(f"{psnr[f'K={k}']:.1f}" for k in (16, 64, 512, 2048))
+    assert f"K = 16, 64, 512, 2048: {sizes} dB" in PAGE
+    assert f"without a quantizer {psnr['no quantizer']:.1f}; codebook by gradient" in PAGE
+    assert "In the 496 bytes of K = 512: JPEG" in PAGE
+    for side in (8, 16):
+        of_side = [
+            photographs["models"][f"K={k}, map {side}x{side}"]["test"]["psnr"]
+            for k in (16, 512, 2048)
+        ]
+        assert f"{side} x {side}: {', '.join(f'{value:.1f}' for value in of_side)} dB" in PAGE
+    # Between two qualities on a straight line.
+    points = [{"bytes": 10, "psnr": 20}, {"bytes": 20, "psnr": 30}, {"bytes": 40, "psnr": 31}]
+    assert results_told.psnr_in(points, 12) == pytest.approx(22)
+    assert results_told.psnr_in(points, 30) == pytest.approx(30.5)
+    with pytest.raises(ValueError, match="no quality comes to 5 bytes"):
+        results_told.psnr_in(points, 5)
 
 
 @pytest.mark.parametrize("name", ["likelihood_maze", "likelihood_cifar10_copy"])

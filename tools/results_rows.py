@@ -62,6 +62,20 @@ GROUPS = {
             (3,),
             "cifar10_jpeg_copy",
         ),
+        Row(
+            "PSNR of small VQ-VAEs (32 channels, 800 steps of 16) on frames of test mazes (140), "
+            "beside coders",
+            told.frames_by_rate,
+            (3,),
+            "image_rate_distortion",
+        ),
+        Row(
+            "the same on photographs of a copy of CIFAR-10 saved as JPEG (250), from which coders, "
+            "JPEG above all, gain",
+            told.photographs_by_rate,
+            (3,),
+            "image_rate_distortion",
+        ),
     ],
     "Likelihood": [
         Row(

@@ -1,5 +1,7 @@
 """What is said of each results file on the page of results: its numbers in a sentence."""
 
+from itertools import pairwise
+
 
 def fidelity(d: dict) -> str:
     test = d["test"]
@@ -7,6 +9,52 @@ def fidelity(d: dict) -> str:
         f"PSNR {test['psnr']:.2f} dB, SSIM {test['ssim']:.3f}, {test['fraction_used']:.0%} of the "
         f"codes used, perplexity {test['perplexity']:.0f}; {test['bits_per_image']:.0f} bits "
         f"instead of {test['raw_bits_per_image']:.0f}"
+    )
+
+
+def psnr_in(points: list[dict], size: float, counted: str = "bytes") -> float:
+    """A coder's mean PSNR in so many bytes a picture, on the line between two of its qualities."""
+    pairs = [(point[counted], point["psnr"]) for point in points]
+    for (low, first), (high, second) in pairwise(pairs):
+        if low <= size <= high:
+            return first + (second - first) * (size - low) / (high - low)
+    raise ValueError(f"no quality comes to {size} bytes")
+
+
+def frames_by_rate(d: dict) -> str:
+    models, coders = d["frames"]["models"], d["frames"]["coders"]
+    psnr = {name: model["test"]["psnr"] for name, model in models.items()}
+    seeds = [psnr[name] for name in ("K=512", "K=512, seed 1", "K=512, seed 2")]
+    size = models["K=512"]["test"]["bits"] / 8
+    whole = ", ".join(f"{name} {psnr_in(points, size):.1f}" for name, points in coders.items())
+    bare = ", ".join(
+        f"{psnr_in(points, size, 'bytes_without_headers'):.1f}" for points in coders.values()
+    )
+    return (
+        f"K = 16, 64, 512, 2048: {psnr['K=16']:.1f}, {psnr['K=64']:.1f}, {psnr['K=512']:.1f}, "
+        f"{psnr['K=2048']:.1f} dB (three seeds of K = 512: {min(seeds):.2f} to {max(seeds):.2f}); "
+        f"the same network without a quantizer {psnr['no quantizer']:.1f}; codebook by gradient "
+        f"{psnr['by gradient']:.1f}; maps of 11 x 11 and 42 x 42 {psnr['map 11x11']:.1f} and "
+        f"{psnr['map 42x42']:.1f}. In the {size:.0f} bytes of K = 512: {whole} (headers and tables "
+        f"not counted: {bare}), the checkpoint of chapter 3 "
+        f"{d['frames']['checkpoint']['test']['psnr']:.1f}"
+    )
+
+
+def photographs_by_rate(d: dict) -> str:
+    models, coders = d["photographs"]["models"], d["photographs"]["coders"]
+    told = []
+    for side in (8, 16):
+        psnr = (models[f"K={k}, map {side}x{side}"]["test"]["psnr"] for k in (16, 512, 2048))
+        told.append(f"{side} x {side}: {', '.join(f'{value:.1f}' for value in psnr)} dB")
+    size = models["K=512, map 16x16"]["test"]["bits"] / 8
+    bare = ", ".join(
+        f"{name} {psnr_in(points, size, 'bytes_without_headers'):.1f}"
+        for name, points in coders.items()
+    )
+    return (
+        f"K = 16, 512, 2048 on maps of {'; of '.join(told)}. In the {size:.0f} bytes of K = 512 on "
+        f"16 x 16, headers and tables not counted: {bare}"
     )
 
 
