@@ -13,7 +13,9 @@ The judges are small networks, trained with three seeds:
 
 Precision and recall (Kynkäänniemi et al. 2019) ask in the features of a network that knows mazes
 apart: which share of a set lies where test frames lie, and which share of the test frames lies
-where the set does. Spread is the mean distance of two members, beside that of test frames.
+where the set does. They are to be taken with care here: frames of one walk are near copies of each
+other and lie in narrow heaps, so that even validation frames have little of either. Spread is the
+mean distance of two members, beside that of test frames.
 
     python benchmarks/prior_samples.py checkpoints/maze checkpoints/prior
 """

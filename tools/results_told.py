@@ -132,10 +132,9 @@ def prior_samples(d: dict) -> str:
     test = sets["test"]
     return (
         f"a classifier tells {both('apart')}; pieces at the right height {both('height')}, of test "
-        f"frames {test['height']['mean']:.0%}; upper and lower half taken for one frame's "
-        f"{both('upper_and_lower')}, of test frames {test['upper_and_lower']['mean']:.0%}, of two "
-        f"frames {d['halves_of_two_frames']['upper_and_lower']['mean']:.0%}; precision "
-        f"{both('precision')}, recall {both('recall')}"
+        f"frames {test['height']['mean']:.0%}; left and right half taken for one frame's "
+        f"{both('left_and_right')}, of test frames {test['left_and_right']['mean']:.0%}, of two "
+        f"frames {d['halves_of_two_frames']['left_and_right']['mean']:.0%}"
     )
 
 

@@ -137,12 +137,15 @@ def number_grid(
         outlined: (rows, columns) of bool, the cells to draw a frame around; None for none.
     """
     values = np.asarray(values)
-    axis.imshow(values, cmap="Blues", alpha=0.55, aspect="auto")
+    # Light enough for black numbers, and not transparent: what is behind may be dark.
+    least = values.min()
+    most = least + max(values.max() - least, 1e-9) / 0.55
+    axis.imshow(values, cmap="Blues", vmin=least, vmax=most, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
         text = f"{value:.{digits}f}".replace("-", "\u2212")
         axis.text(column, row, text, ha="center", va="center", fontsize=7, color="black")
     for row, column in np.argwhere(np.asarray(outlined)) if outlined is not None else []:
-        frame = Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, linewidth=1.6)
+        frame = Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, lw=1.6, ec="black")
         axis.add_patch(frame)
     axis.set_xticks(range(values.shape[1]))
     axis.set_yticks(range(values.shape[0]))
