@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import re
 
 import numpy as np
@@ -33,6 +34,11 @@ def data_of(figure):
 
 def unpack(packed):
     raw = base64.b64decode(packed["base64"])
+    if packed["dtype"] in {f"int{bits}" for bits in range(2, 8)}:
+        bits, count = int(packed["dtype"][3:]), math.prod(packed["shape"])
+        ones = np.unpackbits(np.frombuffer(raw, np.uint8))[: bits * count].reshape(count, bits)
+        values = ones @ (1 << np.arange(bits)[::-1]) - 2 ** (bits - 1)
+        return values.reshape(packed["shape"])
     return np.frombuffer(raw, packed["dtype"]).reshape(packed["shape"])
 
 

@@ -151,6 +151,7 @@ def test_the_checkout_stays_small():
 # What each shared prior, or second stage, was trained on the codes of.
 STAND_ON = {
     "prior": "maze",
+    "prior_small": "maze",
     "second_stage": "maze",
     "video": "maze",
     "video_at_once": "maze",

@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+import math
 import re
 
 import matplotlib.pyplot as plt
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from pages import unpack
 from vqvae_lite.figures import page as interactive
 from vqvae_lite.figures.page import InteractiveFigure, pack, rounded
 
@@ -151,6 +153,15 @@ def test_pack_is_little_endian_and_row_by_row(dtype):
     assert (packed["dtype"], packed["shape"]) == (dtype, [3, 2])
     raw = np.frombuffer(base64.b64decode(packed["base64"]), np.dtype(dtype).newbyteorder("<"))
     assert raw.tolist() == [0, 3, 1, 4, 2, 5]
+
+
+@pytest.mark.parametrize("bits", range(2, 8))
+def test_numbers_of_few_bits_follow_one_another(bits):
+    most = 2 ** (bits - 1) - 1
+    array = torch.arange(-most - 1, most + 1).repeat(3).view(3, -1)
+    packed = pack(array, f"int{bits}")
+    assert len(base64.b64decode(packed["base64"])) == math.ceil(array.numel() * bits / 8)
+    assert np.array_equal(unpack(packed), array)
 
 
 def test_pack_refuses_what_the_page_cannot_read():

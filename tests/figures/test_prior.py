@@ -64,6 +64,21 @@ def test_weights_are_within_half_a_step_of_each_row_and_biases_exact():
     assert len(data["layers"]) == 2
 
 
+def test_page_has_the_attention_and_what_tells_each_layer_where_it_is():
+    prior = prior_of(width=32, num_layers=3, position_channels=8, attention_every=2)
+    data = prior_data(prior, bits=5)
+    assert data["positions"] == 8
+    assert list(data["attention"]) == ["1"]
+    look = data["attention"]["1"]["look"]["weight"]
+    assert unpack(look["steps"]).shape == (96, 32)
+    assert look["steps"]["dtype"] == "int5"
+    assert data["layers"][2]["condition"]["weight"]["steps"]["shape"] == [128, 1, 1, 8]
+    plain = prior_data(prior_of())
+    assert plain["positions"] is None
+    assert plain["attention"] == {}
+    assert "condition" not in plain["layers"][0]
+
+
 def test_page_leaves_a_notebook_room_for_the_rest():
     model = model_of(width=64, num_codes=512, code_dim=64)
     prior = prior_of(num_codes=512, width=32, num_layers=12)
@@ -104,5 +119,7 @@ def test_bad_input_is_named():
         explore_prior(model, prior_of(num_classes=5), frames)
     with pytest.raises(ValueError, match=r"no condition_channels, got 6"):
         explore_prior(model, prior_of(condition_channels=6), frames)
+    with pytest.raises(ValueError, match=r"bits must be 2 to 8, or 16, got 9"):
+        explore_prior(model, prior, frames, bits=9)
     with pytest.raises(ValueError, match=r"seed must be in \[0, 2\^31\), got -1"):
         explore_prior(model, prior, frames, seed=-1)

@@ -29,21 +29,25 @@ def prior_of(**settings):
     prior = GatedPixelCNN(PixelCNNConfig(**settings)).eval()
     torch.nn.init.normal_(prior.head.weight, std=4 * settings["width"] ** -0.5)
     torch.nn.init.normal_(prior.head.bias, std=0.3)
+    for attention in prior.attention.values():
+        torch.nn.init.normal_(attention.out.weight, std=settings["width"] ** -0.5)
+        torch.nn.init.normal_(attention.norm.weight)
+        torch.nn.init.normal_(attention.norm.bias)
     return prior
 
 
-def rounded(module):
-    """A copy with the weights that the page has: whole steps of 8 bits, a step for each row."""
+def rounded(module, bits=8):
+    """A copy with the weights that the page has: whole steps, with a step for each row."""
     module = copy.deepcopy(module)
     for name, weight in module.named_parameters():
-        if name.endswith("bias"):
+        if name.endswith("bias") or ".norm." in name:
             continue
         # Rows are codes and output channels: the last dimension of the head's last weight and the
         # second of a transposed convolution, the first elsewhere.
         axis = 2 if name == "head.weight" else 1 if "doublings" in name else 0
         rows = weight.data.movedim(axis, 0)
         largest = rows.flatten(1).abs().amax(1).view(-1, *[1] * (rows.ndim - 1))
-        step = torch.where(largest > 0, largest, 1) / 127
+        step = torch.where(largest > 0, largest, 1) / (2 ** (bits - 1) - 1)
         rows.copy_((rows / step).round() * step)
     return module
 
@@ -51,11 +55,11 @@ def rounded(module):
 class Visit:
     """The page of a model, a prior and two frames, and everything that went wrong on it."""
 
-    def __init__(self, chromium, folder, prior, size, seed):
+    def __init__(self, chromium, folder, prior, size, seed, bits):
         torch.manual_seed(11)
         num_codes = prior.config.num_codes
         self.model = VQVAE(ModelConfig(width=8, num_codes=num_codes, code_dim=6)).eval()
-        self.prior, self.page_prior = prior, rounded(prior)
+        self.prior, self.page_prior = prior, rounded(prior, bits)
         frames = torch.randint(0, 256, (2, 3, *size), dtype=torch.uint8)
         with torch.no_grad():
             z_e = self.model.encoder(to_float(frames)).movedim(1, -1).flatten(0, -2)
@@ -68,7 +72,7 @@ class Visit:
             step = book.abs().amax(1, keepdim=True) / 127
             self.page_model.quantizer.codebook.copy_((book / step).round() * step)
         file = folder / "figure.html"
-        figure = explore_prior(self.model, prior, frames, seed=seed)
+        figure = explore_prior(self.model, prior, frames, seed=seed, bits=bits)
         file.write_text(figure.page, encoding="utf-8")
 
         self.trouble = []
@@ -138,9 +142,9 @@ class Visit:
 def visit(chromium, tmp_path):
     visits = []
 
-    def go(prior=None, size=(4 * ROWS, 4 * COLUMNS), seed=1):
+    def go(prior=None, size=(4 * ROWS, 4 * COLUMNS), seed=1, bits=8):
         prior = prior or prior_of(num_codes=K, width=12, num_layers=3)
-        visits.append(Visit(chromium, tmp_path, prior, size, seed))
+        visits.append(Visit(chromium, tmp_path, prior, size, seed, bits))
         return visits[-1]
 
     yield go
@@ -148,6 +152,10 @@ def visit(chromium, tmp_path):
         each.context.close()
         assert each.trouble == []
 
+
+WITH_ATTENTION = {
+    "num_codes": 30, "width": 32, "num_layers": 5, "position_channels": 12, "attention_every": 2,
+}  # fmt: skip
 
 LOGITS = """([codes, height, width, changes]) => {
   const map = VQ.prior(VQ.data.prior).on(height, width), rows = [];
@@ -174,8 +182,9 @@ LOGITS = """([codes, height, width, changes]) => {
         ({"num_codes": 512, "width": 32, "num_layers": 12}, (21, 21)),
         ({"num_codes": 30, "width": 10, "num_layers": 3, "kernel_size": 5}, (7, 12)),
         ({"num_codes": 9, "width": 5, "num_layers": 2, "kernel_size": 7}, (5, 3)),
+        (WITH_ATTENTION, (7, 12)),
     ],
-    ids=["book", "kernel 5", "odd width"],
+    ids=["width 32", "kernel 5", "odd width", "attention"],
 )
 def test_logits_in_the_page_are_those_of_torch(visit, settings, size):
     visit = visit(prior_of(**settings))
@@ -197,6 +206,16 @@ def test_logits_in_the_page_are_those_of_torch(visit, settings, size):
     # What 8 bits cost: within 0.2 at these random weights, whose logits have a spread above 1.
     exact = torch.cat(exact)
     assert (rows[: len(exact)] - exact).abs().max() < 0.2
+
+
+@pytest.mark.parametrize("bits", [2, 5, 7])
+def test_weights_of_few_bits_are_read_as_they_were_written(visit, bits):
+    visit = visit(prior_of(**WITH_ATTENTION), bits=bits)
+    codes = torch.arange(PLACES) * 7 % WITH_ATTENTION["num_codes"]
+    rows = visit.page.evaluate(LOGITS, [codes.tolist(), ROWS, COLUMNS, []])
+    with torch.no_grad():
+        wanted = visit.page_prior.logits(codes.view(1, ROWS, COLUMNS))[0].flatten(1).T
+    assert (torch.tensor(rows)[:PLACES] - wanted).abs().max() < 1e-3
 
 
 def test_what_is_shown_is_what_the_prior_and_the_decoder_make_of_the_map(visit):

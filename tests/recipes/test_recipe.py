@@ -41,6 +41,7 @@ TRAINED_BY = {
     "maze": ("maze", "paper", "vqvae", ImageData(84, mirrored=True)),
     "phonemes_wavenet": ("speech", "paper", "soundvqvae", SoundData(16000, 5120, 0, FIVE)),
     "prior": ("prior", "paper", "pixelcnn", CodeData("46194ffc6ece")),
+    "prior_small": ("prior", "quick", "pixelcnn", CodeData("46194ffc6ece")),
     "speech": ("speech", "paper", "soundvqvae", SoundData(8000, 2048, 0.8, SPEAKERS)),
     "speech_prior": ("prior", "quick", "wavenet", CodeData("", 512)),
     "video": FILMS,

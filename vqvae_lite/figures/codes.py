@@ -143,7 +143,7 @@ def layer_data(layer: Any, order: tuple[int, ...], bits: int) -> dict[str, Any]:
     Args:
         layer: linear or a convolution.
         order: of the weights' dimensions in the page; its first becomes the rows.
-        bits: of a weight, 16 or 8.
+        bits: of a weight, 16, or 2 to 8.
     """
     data = {"weight": pack_steps(layer.weight.detach().cpu().permute(order), bits)}
     return data if layer.bias is None else data | {"bias": pack(layer.bias.detach().cpu())}

@@ -20,6 +20,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 _WEB = Path(__file__).parent / "web"
+_NARROW = tuple(f"int{bits}" for bits in range(2, 8))
 
 # The page may run what stands in it and ask nothing of any network.
 _POLICY = (
@@ -145,11 +146,19 @@ def pack(values: Any, dtype: str = "float32") -> dict[str, Any]:
 
     Args:
         values: a tensor or array.
-        dtype: "uint8", "int8", "int16", "int32", "float16" or "float32".
+        dtype: "uint8", "int8", "int16", "int32", "float16" or "float32"; or, for `web/prior.js`
+            alone, "int2" to "int7": whole numbers of so many bits, one after another.
 
     Raises:
         ValueError: another dtype.
     """
+    if dtype in _NARROW:
+        bits = int(dtype[3:])
+        array = np.asarray(values)
+        counted = (array + 2 ** (bits - 1)).astype(np.uint8).ravel()
+        stream = np.packbits(np.unpackbits(counted[:, None], axis=1)[:, 8 - bits :])
+        text = base64.b64encode(stream.tobytes()).decode()
+        return {"dtype": dtype, "shape": list(array.shape), "base64": text}
     if dtype not in ("uint8", "int8", "int16", "int32", "float16", "float32"):
         raise ValueError(f"dtype must be one that VQ.unpack reads, got {dtype!r}")
     array = np.asarray(values).astype(np.dtype(dtype).newbyteorder("<"))
@@ -160,17 +169,19 @@ def pack(values: Any, dtype: str = "float32") -> dict[str, Any]:
 def pack_steps(values: Any, bits: int) -> dict[str, Any]:
     """Weights as whole multiples of a step, each row with its own; `VQ.products` reads them.
 
+    Those of fewer than 8 bits `web/prior.js` reads.
+
     A row's step is its largest weight by 2 ** (bits - 1) - 1, so that it loses at most half a step.
 
     Args:
         values: a tensor or array, (rows, ...).
-        bits: of a multiple, 8 or 16.
+        bits: of a multiple, 2 to 8, or 16.
 
     Raises:
-        ValueError: `bits` is neither 8 nor 16.
+        ValueError: `bits` is another number.
     """
-    if bits not in (8, 16):
-        raise ValueError(f"bits must be 8 or 16, got {bits!r}")
+    if bits not in (*range(2, 9), 16):
+        raise ValueError(f"bits must be 2 to 8, or 16, got {bits!r}")
     rows = np.asarray(values, dtype=np.float64)
     largest = np.abs(rows).max(tuple(range(1, rows.ndim)), keepdims=True)
     step = np.where(largest > 0, largest, 1).astype(np.float32) / np.float32(2 ** (bits - 1) - 1)

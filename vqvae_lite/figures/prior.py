@@ -15,14 +15,13 @@ from vqvae_lite.figures.plots import bare
 from vqvae_lite.images import to_float, to_uint8
 from vqvae_lite.model import VQVAE
 from vqvae_lite.modules import device_of
+from vqvae_lite.priors.attention import HEAD_WIDTH
 from vqvae_lite.priors.pixelcnn import GatedPixelCNN
-
-_BITS = 8  # of a weight in the page
 
 
 @torch.no_grad()
 def explore_prior(
-    model: VQVAE, prior: GatedPixelCNN, frames: Tensor, *, seed: int = 1
+    model: VQVAE, prior: GatedPixelCNN, frames: Tensor, *, seed: int = 1, bits: int = 8
 ) -> InteractiveFigure:
     """A map of codes to watch as the prior fills it in, and to interfere with.
 
@@ -32,13 +31,13 @@ def explore_prior(
 
     Args:
         model: a model of colour images with one codebook.
-        prior: over its codes, with one codebook and nothing to condition on. The page rounds its
-            weights, and the decoder's, to 8 bits: with 12 layers of width 32 beside a decoder of
-            width 64 it takes some 0.8 MB.
+        prior: over its codes, with one codebook and nothing to condition on. With 12 layers of
+            width 32 and 8 bits a weight, beside a decoder of width 64, the page takes some 0.8 MB.
         frames: uint8 (N, 3, H, W), H and W multiples of 2 ** num_halvings: those that may be
             completed. A few suffice.
         seed: at least 0, of the first map that the page shows and of the one in its still. These
             two differ, for the page has its own way to roll dice.
+        bits: of a weight of the prior in the page, 2 to 8. The decoder's have 8.
 
     Raises:
         TypeError: `frames` is no uint8 tensor.
@@ -63,8 +62,8 @@ def explore_prior(
             "frames": webp(frames, lossless=False),
             "codes": pack(codes, "int16"),
             "colors": pack(colors, "uint8"),
-            "decoder": decoder_data(model, bits=_BITS),
-            "prior": prior_data(prior),
+            "decoder": decoder_data(model, bits=8),
+            "prior": prior_data(prior, bits=bits),
             "seed": seed,
         },
         title="A map of codes that the prior fills in, to watch and to change",
@@ -82,31 +81,43 @@ def explore_prior(
     )
 
 
-def prior_data(prior: GatedPixelCNN) -> dict[str, Any]:
-    """A prior as `web/prior.js` reads it, with weights of 8 bits and biases of 32.
+def prior_data(prior: GatedPixelCNN, *, bits: int = 8) -> dict[str, Any]:
+    """A prior as `web/prior.js` reads it, with weights of a few bits and biases of 32.
 
     The weights are whole steps, with a step of its own for each code and each output channel.
 
     Args:
         prior: with one codebook, no label and no condition.
+        bits: of a weight, 2 to 8.
     """
     head, kernel = prior.head, (0, 2, 3, 1)  # kernels as (out, height, width, in)
+    parts = ["vertical", "down", "horizontal", "out"]
+    if prior.config.position_channels is not None:
+        parts.append("condition")
     return {
         "reach": prior.layers[0].reach,
-        "embedding": pack_steps(prior.embedding.weight.detach().cpu(), _BITS),
+        "positions": prior.config.position_channels,
+        "embedding": pack_steps(prior.embedding.weight.detach().cpu(), bits),
         "layers": [
-            {
-                "vertical": layer_data(layer.vertical, kernel, _BITS),
-                "down": layer_data(layer.down, kernel, _BITS),
-                "horizontal": layer_data(layer.horizontal, kernel, _BITS),
-                "out": layer_data(layer.out, kernel, _BITS),
-            }
+            {part: layer_data(getattr(layer, part), kernel, bits) for part in parts}
             for layer in prior.layers
         ],
+        "attention": {
+            after: {
+                "head": HEAD_WIDTH,
+                "norm": {
+                    "scale": pack(attention.norm.weight.detach().cpu()),
+                    "shift": pack(attention.norm.bias.detach().cpu()),
+                },
+                "look": layer_data(attention.look, (0, 1), bits),
+                "out": layer_data(attention.out, (0, 1), bits),
+            }
+            for after, attention in prior.attention.items()
+        },
         "head": [
-            layer_data(head.hidden, (0, 1), _BITS),
+            layer_data(head.hidden, (0, 1), bits),
             {
-                "weight": pack_steps(head.weight[0].T.detach().cpu(), _BITS),
+                "weight": pack_steps(head.weight[0].T.detach().cpu(), bits),
                 "bias": pack(head.bias[0, 0].detach().cpu()),
             },
         ],

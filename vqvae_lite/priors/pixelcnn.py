@@ -56,7 +56,8 @@ class PixelCNNConfig:
         position_channels: of `attention.positions`, a multiple of 4: each layer is then told where
             in the map a position is; None: nothing tells it.
         attention_every: a `CausalAttention` after every so many layers, which reaches over the
-            whole map; None for none. The width is then a multiple of 16.
+            whole map; None for none. The width is then a multiple of 16. The last code of a row,
+            which no feature of its own row knows, reaches the row below by the layers alone.
 
     Raises:
         TypeError, ValueError: for a setting outside its range.

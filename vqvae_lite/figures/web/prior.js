@@ -2,7 +2,8 @@
 //
 // It goes along the map as `sample` of sampling.py does, and nothing is computed twice. The
 // vertical stack of a row knows the rows above alone: it is computed for the whole row as soon as
-// the row above is known. The horizontal stack then goes along the row. All features of all layers
+// the row above is known. The horizontal stack then goes along the row, and with it the attention,
+// where there is any: each place looks at itself and at all before it. All features of all layers
 // stay, so that one may go back to any place and take another code there.
 VQ.prior = (function () {
   "use strict";
@@ -22,8 +23,27 @@ VQ.prior = (function () {
     }
   }
 
+  // As `rows`, for steps of a few bits each too, which `pack` lays one after another.
+  function rowsOf({ steps, step }) {
+    const narrow = /^int([2-7])$/.exec(steps.dtype);
+    if (!narrow) return rows({ steps, step });
+    const { shape } = steps, bits = +narrow[1], half = 1 << (bits - 1);
+    const bytes = VQ.unpack({ ...steps, dtype: "uint8" }).values, size = VQ.unpack(step).values;
+    const values = new Float64Array(shape.reduce((a, b) => a * b, 1)), length = values.length / shape[0];
+    for (let i = 0, held = 0, have = 0, at = 0; i < values.length; i++) {
+      if (have < bits) {
+        held = (held << 8) | bytes[at++];
+        have += 8;
+      }
+      have -= bits;
+      values[i] = ((held >> have) - half) * size[Math.floor(i / length)];
+      held &= (1 << have) - 1;
+    }
+    return { shape, length, values };
+  }
+
   function linear({ weight, bias }) {
-    const read = rows(weight);
+    const read = rowsOf(weight);
     return {
       outputs: read.shape[0], length: read.length, weights: fours(read),
       bias: bias ? VQ.unpack(bias).values : null,
@@ -36,13 +56,69 @@ VQ.prior = (function () {
     for (let i = 0; i < half; i++) to[i] = Math.tanh(x[i]) / (1 + Math.exp(-x[half + i]));
   }
 
+  // What `positions` of attention.py says of each place: sines and cosines of its row and column.
+  function positions(height, width, channels) {
+    const quarter = channels / 4, values = new Float64Array(height * width * channels);
+    for (let place = 0; place < height * width; place++) {
+      const at = place * channels;
+      [Math.floor(place / width), place % width].forEach((along, axis) => {
+        for (let c = 0; c < quarter; c++) {
+          const angle = (2 * Math.PI * along) / 2 ** (2 + c);
+          values[at + 2 * axis * quarter + c] = Math.sin(angle);
+          values[at + (2 * axis + 1) * quarter + c] = Math.cos(angle);
+        }
+      });
+    }
+    return values;
+  }
+
+  // A `CausalAttention` along a map of so many places: look(h, at, place) adds to the features of
+  // a place, which are at h[at...], what it finds at the places up to itself.
+  function attentionOn({ head, norm, look, out }, channels, places) {
+    const [scale, shift] = [norm.scale, norm.shift].map((part) => VQ.unpack(part).values);
+    const [looking, onward] = [look, out].map(linear);
+    const nothing = new Float64Array(3 * channels), parts = new Float64Array(3 * channels);
+    const keys = new Float64Array(places * channels), values = new Float64Array(places * channels);
+    const normed = new Float64Array(channels), found = new Float64Array(channels);
+    const shares = new Float64Array(places);
+
+    return function (h, at, place) {
+      let mean = 0, spread = 0;
+      for (let i = 0; i < channels; i++) mean += h[at + i] / channels;
+      for (let i = 0; i < channels; i++) spread += (h[at + i] - mean) ** 2 / channels;
+      for (let i = 0; i < channels; i++) {
+        normed[i] = ((h[at + i] - mean) / Math.sqrt(spread + 1e-5)) * scale[i] + shift[i];
+      }
+      multiply(looking, normed, [0], nothing, 0, parts, 0);
+      keys.set(parts.subarray(channels, 2 * channels), place * channels);
+      values.set(parts.subarray(2 * channels), place * channels);
+      for (let start = 0; start < channels; start += head) {
+        let highest = -Infinity, sum = 0;
+        for (let other = 0; other <= place; other++) {
+          let score = 0;
+          for (let i = start; i < start + head; i++) score += parts[i] * keys[other * channels + i];
+          shares[other] = score / Math.sqrt(head);
+          highest = Math.max(highest, shares[other]);
+        }
+        found.fill(0, start, start + head);
+        for (let other = 0; other <= place; other++) {
+          const share = Math.exp(shares[other] - highest);
+          sum += share;
+          for (let i = start; i < start + head; i++) found[i] += share * values[other * channels + i];
+        }
+        for (let i = start; i < start + head; i++) found[i] /= sum;
+      }
+      multiply(onward, found, [0], h, at, h, at);
+    };
+  }
+
   // prior(data) has `count`, K, and on(height, width), which gives an empty map of so many codes:
   //   known()        how many codes it has, from the first place on, row by row
   //   put(code)      the code of the next place
   //   back(place)    forgets the codes from that place on
   //   logits(place)  of all codes at a place, known or the next, given the codes before it
   return function (data) {
-    const embedding = rows(data.embedding), channels = embedding.length, reach = data.reach;
+    const embedding = rowsOf(data.embedding), channels = embedding.length, reach = data.reach;
     const layers = data.layers.map((layer) => (
       Object.fromEntries(Object.entries(layer).map(([name, part]) => [name, linear(part)]))));
     const [hidden, last] = data.head.map(linear);
@@ -61,6 +137,10 @@ VQ.prior = (function () {
       const codes = new Int32Array(height * width);
       const both = new Float64Array(2 * channels), cell = new Float64Array(channels);
       const inner = new Float64Array(channels);
+      const where = data.positions ? positions(height, width, data.positions) : null;
+      const told = new Float64Array(4 * channels), nothing = new Float64Array(4 * channels);
+      const attention = Object.fromEntries(Object.entries(data.attention).map(
+        ([l, part]) => [l, attentionOn(part, channels, height * width)]));
       // Codes that are known; rows and places whose features are there.
       let known = 0, rowsDone = 0, placesDone = 0;
 
@@ -74,9 +154,17 @@ VQ.prior = (function () {
             const at = vAt(y, x);
             const starts = Array.from({ length: reach + 1 }, (_, r) => vAt(y - reach + r, x - reach));
             multiply(layer.vertical, below, starts, layer.vertical.bias, 0, both, 0);
+            if (where) {
+              const place = (y * width + x) * data.positions;
+              multiply(layer.condition, where, [place], nothing, 0, told, 0);
+              for (let i = 0; i < 2 * channels; i++) both[i] += told[i];
+            }
             gate(both, cell);
             for (let i = 0; i < channels; i++) above[at + i] = below[at + i] + cell[i];
             multiply(layer.down, above, [at], layer.down.bias, 0, gates[l], gatesAt(y, x));
+            for (let i = 0; where && i < 2 * channels; i++) {
+              gates[l][gatesAt(y, x) + i] += told[2 * channels + i];
+            }
           }
         });
       }
@@ -89,6 +177,7 @@ VQ.prior = (function () {
           multiply(layer.horizontal, h, [hAt(y, x - reach)], gates[l], gatesAt(y, x), both, 0);
           gate(both, cell);
           multiply(layer.out, cell, [0], h, at, horizontal[l + 1], at);
+          if (attention[l]) attention[l](horizontal[l + 1], at, y * width + x);
         });
       }
 
