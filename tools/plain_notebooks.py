@@ -25,7 +25,7 @@ SHORT = 2000  # characters of an output
 FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}  # JupyterLab; Colab
 HIDDEN = {"jupyter": {"outputs_hidden": True, "source_hidden": True}, "cellView": "form"}
 NOTE = """\
-*Chapter {number} of [The VQ-VAE, step by step]({url}), made for Jupyter and Colab from
+*{part} of [The VQ-VAE, step by step]({url}), made for Jupyter and Colab from
 [book/{name}](../book/{name}), where changes belong. Run the cells to see the figures.
 [Open in Colab](https://colab.research.google.com/github/{slug}/blob/main/notebooks/{name})*"""
 
@@ -62,7 +62,8 @@ def note(path: Path) -> str:
     url = notebook_file.address()
     slug = url.removeprefix("https://github.com/")
     number = book().chapters[path.stem]
-    return NOTE.format(number=number, url=url, slug=slug, name=path.name).replace("\n", " ")
+    part = f"Chapter {number}" if number else "The prologue"
+    return NOTE.format(part=part, url=url, slug=slug, name=path.name).replace("\n", " ")
 
 
 def code_cell(cell: nbformat.NotebookNode, solving: bool) -> nbformat.NotebookNode:

@@ -89,39 +89,42 @@ def blocks(text: str) -> list[Block]:
 
 
 def numbered_chapters() -> dict[str, int]:
-    """The notebooks of _toc.yml in their order, with the numbers that the book gives them."""
+    """The notebooks of _toc.yml in their order, with the numbers that the book gives them.
+
+    One in a part without numbers, such as the prologue, has the number 0.
+    """
     parts = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))["parts"]
-    files = [
-        page["file"] for part in parts if part.get("numbered", True) for page in part["chapters"]
-    ]
-    return {
-        Path(file).name: number
-        for number, file in enumerate(files, 1)
-        if (ROOT / f"{file}.ipynb").exists()
-    }
+    found, last = {}, 0
+    for part in parts:
+        for page in part["chapters"]:
+            last += (numbered := part.get("numbered", True))
+            if (ROOT / f"{page['file']}.ipynb").exists():
+                found[Path(page["file"]).name] = last if numbered else 0
+    return found
 
 
 def targets_of(notebook: nbformat.NotebookNode, chapter: str, number: int) -> dict[str, Target]:
     """What a notebook has labels for."""
     found: dict[str, Target] = {}
+    before = f"{number}." if number else ""
     figures = equations = exercises = 0
     for cell in notebook.cells:
         figure = cell.metadata.get("mystnb", {}).get("figure")
         if cell.cell_type == "code" and figure:
             figures += 1
-            found[figure["name"]] = Target(chapter, f"Figure {number}.{figures}")
+            found[figure["name"]] = Target(chapter, f"Figure {before}{figures}")
         if cell.cell_type != "markdown":
             continue
         for block in blocks(cell.source):
             if block.name == "exercise":
                 exercises += 1
-                text = f"Exercise {number}.{exercises}"
+                text = f"Exercise {before}{exercises}"
                 found[block.options["label"]] = Target(chapter, text, block.argument)
             if block.name or block.code:
                 continue
             for _, label in EQUATION.findall(block.body):
                 equations += 1
-                found[label] = Target(chapter, f"({number}.{equations})")
+                found[label] = Target(chapter, f"({before}{equations})")
             for label, heading in SECTION.findall(block.body):
                 found[label] = Target(chapter, heading)
     return found

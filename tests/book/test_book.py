@@ -70,10 +70,11 @@ def test_every_notebook_is_a_chapter():
     assert files <= set(PAGES)
 
 
-def test_chapters_are_numbered_from_one():
+def test_chapters_are_numbered_from_one_after_the_prologue():
     links = soup(HTML / "book" / "index.html").select("nav.bd-links a.reference.internal")
-    names = sorted(path.stem for path in (ROOT / "book").glob("*.ipynb"))
+    prologue, *names = sorted(path.stem for path in (ROOT / "book").glob("*.ipynb"))
     numbers = {link["href"]: link.text.strip().partition(".")[0] for link in links}
+    assert numbers[f"{prologue}.html"] == "Why symbols?"
     assert [numbers[f"{name}.html"] for name in names] == [str(int(n[:2])) for n in names]
 
 

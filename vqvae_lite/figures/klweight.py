@@ -163,10 +163,10 @@ def _still(originals: Any, points: Sequence[WeightPoint]) -> Figure:
     for point in points:
         rows.append((f"weight {point.name}:\nreconstructions", point.reconstructions))
         rows.append(("samples", point.samples))
-    figure, axes = plt.subplots(len(rows), 1, figsize=(7.0, 0.78 * len(rows)))
+    figure, axes = plt.subplots(len(rows), 1, figsize=(5.4, 0.58 * len(rows)))
     for axis, (label, pictures) in zip(axes, rows, strict=True):
         array = np.asarray(pictures)
         axis.imshow(array.transpose(2, 0, 3, 1).reshape(array.shape[2], -1, 3))
         bare(axis).spines[:].set_visible(False)
-        axis.set_ylabel(label, fontsize=8, rotation=0, ha="right", va="center")
+        axis.set_ylabel(label, fontsize=7, rotation=0, ha="right", va="center")
     return figure
