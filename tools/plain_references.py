@@ -107,7 +107,9 @@ def targets_of(notebook: nbformat.NotebookNode, chapter: str, number: int) -> di
     """What a notebook has labels for."""
     found: dict[str, Target] = {}
     before = f"{number}." if number else ""
-    figures = equations = exercises = 0
+    # Those without a chapter's number are counted on from the first page's.
+    figures = 0 if number else (ROOT / "book" / "index.md").read_text("utf-8").count("```{figure}")
+    equations = exercises = 0
     for cell in notebook.cells:
         figure = cell.metadata.get("mystnb", {}).get("figure")
         if cell.cell_type == "code" and figure:
