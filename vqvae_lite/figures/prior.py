@@ -1,6 +1,6 @@
 """A map of codes that fills in, position by position: a page with prior and decoder in it."""
 
-from typing import Any
+from typing import Any, cast
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,7 +15,7 @@ from vqvae_lite.figures.plots import bare
 from vqvae_lite.images import to_float, to_uint8
 from vqvae_lite.model import VQVAE
 from vqvae_lite.modules import device_of
-from vqvae_lite.priors.attention import HEAD_WIDTH
+from vqvae_lite.priors.attention import HEAD_WIDTH, CausalAttention
 from vqvae_lite.priors.pixelcnn import GatedPixelCNN
 
 
@@ -91,6 +91,7 @@ def prior_data(prior: GatedPixelCNN, *, bits: int = 8) -> dict[str, Any]:
         bits: of a weight, 2 to 8.
     """
     head, kernel = prior.head, (0, 2, 3, 1)  # kernels as (out, height, width, in)
+    attention = {after: cast("CausalAttention", part) for after, part in prior.attention.items()}
     parts = ["vertical", "down", "horizontal", "out"]
     if prior.config.position_channels is not None:
         parts.append("condition")
@@ -106,13 +107,13 @@ def prior_data(prior: GatedPixelCNN, *, bits: int = 8) -> dict[str, Any]:
             after: {
                 "head": HEAD_WIDTH,
                 "norm": {
-                    "scale": pack(attention.norm.weight.detach().cpu()),
-                    "shift": pack(attention.norm.bias.detach().cpu()),
+                    "scale": pack(part.norm.weight.detach().cpu()),
+                    "shift": pack(part.norm.bias.detach().cpu()),
                 },
-                "look": layer_data(attention.look, (0, 1), bits),
-                "out": layer_data(attention.out, (0, 1), bits),
+                "look": layer_data(part.look, (0, 1), bits),
+                "out": layer_data(part.out, (0, 1), bits),
             }
-            for after, attention in prior.attention.items()
+            for after, part in attention.items()
         },
         "head": [
             layer_data(head.hidden, (0, 1), bits),
