@@ -158,14 +158,15 @@ def _strip(pictures: Any) -> str:
 
 
 def _still(originals: Any, points: Sequence[WeightPoint]) -> Figure:
-    """Two rows a weight, on paper: reconstructions and samples."""
+    """Two rows a weight, on paper: reconstructions and samples, every second picture of many."""
     rows = [("held-out frames", originals)]
     for point in points:
         rows.append((f"weight {point.name}:\nreconstructions", point.reconstructions))
         rows.append(("samples", point.samples))
-    figure, axes = plt.subplots(len(rows), 1, figsize=(5.4, 0.58 * len(rows)))
+    every = 2 if len(originals) > 5 else 1
+    figure, axes = plt.subplots(len(rows), 1, figsize=(4.2, 0.7 * len(rows)))
     for axis, (label, pictures) in zip(axes, rows, strict=True):
-        array = np.asarray(pictures)
+        array = np.asarray(pictures)[::every]
         axis.imshow(array.transpose(2, 0, 3, 1).reshape(array.shape[2], -1, 3))
         bare(axis).spines[:].set_visible(False)
         axis.set_ylabel(label, fontsize=7, rotation=0, ha="right", va="center")
