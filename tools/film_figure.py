@@ -18,7 +18,7 @@ import browser
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "_build" / "html" / "book" / "03_images.html"
 FILM = ROOT / "book" / "_static" / "moving.webp"
-VIEW = {"width": 1280, "height": 900}
+VIEW = {"width": 1280, "height": 1400}  # the whole figure at once
 CROP = (0, 48, 672, 512)  # of the figure: the frames, the map and the pictures
 SMALLER = 0.75
 # The frame that has a red floor, a square of it, and the frame that is painted on.
