@@ -80,7 +80,8 @@ def _still(kl: float, sees: float):
         axis.contourf(mu, log_sigma.exp(), loss, levels=24, cmap="Blues_r")
         row, column = divmod(int(loss.argmin()), len(mu))
         silent = (2 - seen) * math.log(2)
-        best = (mu[column], log_sigma[row].exp()) if loss.min() < silent - 1e-4 else (0, 1)
+        speaks = loss.min().item() < silent - 1e-4
+        best = (mu[column].item(), log_sigma[row].exp().item()) if speaks else (0.0, 1.0)
         axis.plot(*best, "*", color=COLORS["yellow"], markersize=14, clip_on=False)
         axis.set(xlabel="mu, where white lies", yscale="log", title=f"the decoder sees {seen:.0%}")
         axis.set_yticks([0.2, 0.5, 1, 2], ["0.2", "0.5", "1", "2"])
