@@ -72,11 +72,11 @@ def collapse_by_hand(
 def _still(kl: float, sees: float):
     mu = torch.linspace(0, 3, 121, dtype=torch.float64)
     log_sigma = torch.linspace(math.log(0.15), math.log(2.2), 121, dtype=torch.float64)
-    grid = torch.meshgrid(mu, log_sigma, indexing="xy")
-    best_decoder = 2 * grid[0] * (-2 * grid[1]).exp()
+    across, up = torch.meshgrid(mu, log_sigma, indexing="xy")
+    best_decoder = 2 * across * (-2 * up).exp()
     figure, axes = plt.subplots(1, 2, figsize=(7.2, 3.4), sharey=True)
     for axis, seen in zip(axes, (sees, 1.0), strict=True):
-        loss = two_bit_loss(*grid, best_decoder, kl=kl, sees=seen)
+        loss = two_bit_loss(across, up, best_decoder, kl=kl, sees=seen)
         axis.contourf(mu, log_sigma.exp(), loss, levels=24, cmap="Blues_r")
         row, column = divmod(int(loss.argmin()), len(mu))
         silent = (2 - seen) * math.log(2)
