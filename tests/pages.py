@@ -4,6 +4,7 @@ import base64
 import json
 import math
 import re
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -72,3 +73,17 @@ def clips_of(lengths=(100, 40, 70)):
         utterance = Utterance(name, speakers[c], waves[3], text, phones)
         clips.append(VoicedClip(utterance, codes, dict(zip(speakers, waves, strict=False))))
     return clips
+
+
+@contextmanager
+def on_a_phone(chromium, file, **options):
+    """A figure's page, 390 x 844 with touch and no network, on which no script may fail."""
+    context = chromium.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, offline=True, **options
+    )
+    page, trouble = context.new_page(), []
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.goto(file.as_uri())
+    yield page
+    context.close()
+    assert trouble == []

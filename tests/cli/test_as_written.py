@@ -82,6 +82,7 @@ def work(tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
     make_mazes(tmp_path / "data" / "maze")
     (tmp_path / "work" / "data").symlink_to(tmp_path / "data")
+    (tmp_path / "work" / "checkpoints").symlink_to(ROOT / "checkpoints")
 
     def load_cifar10(split):
         pixels = torch.randint(256, (6, 3, 32, 32), generator=generator)

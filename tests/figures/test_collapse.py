@@ -7,6 +7,7 @@ import re
 import pytest
 import torch
 
+from pages import on_a_phone
 from vqvae_lite.figures.collapse import collapse_by_hand, two_bit_loss
 
 
@@ -43,19 +44,8 @@ def test_numbers_out_of_range_are_refused(wrong):
 def page(chromium, tmp_path_factory):
     file = tmp_path_factory.mktemp("collapse") / "figure.html"
     file.write_text(collapse_by_hand().page, encoding="utf-8")
-    context = chromium.new_context(
-        viewport={"width": 390, "height": 844},
-        has_touch=True,
-        offline=True,
-        reduced_motion="reduce",
-    )
-    page = context.new_page()
-    page.trouble = []
-    page.on("pageerror", lambda error: page.trouble.append(str(error)))
-    page.goto(file.as_uri())
-    yield page
-    assert page.trouble == []
-    context.close()
+    with on_a_phone(chromium, file, reduced_motion="reduce") as page:
+        yield page
 
 
 def state(page):

@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from pages import on_a_phone
 from vqvae_lite.figures.trainer import first_model, plane_data, train_in_page
 from vqvae_lite.quantizer import VectorQuantizer
 
@@ -71,16 +72,8 @@ def file(tmp_path_factory):
 
 @pytest.fixture
 def page(chromium, file):
-    context = chromium.new_context(
-        viewport={"width": 390, "height": 844}, has_touch=True, offline=True
-    )
-    page = context.new_page()
-    page.trouble = []
-    page.on("pageerror", lambda error: page.trouble.append(str(error)))
-    page.goto(file.as_uri())
-    yield page
-    assert page.trouble == []
-    context.close()
+    with on_a_phone(chromium, file) as page:
+        yield page
 
 
 def state(page):
