@@ -111,7 +111,7 @@ def small(words):
         sound = "speech" in words[words.index("--codes-of") + 1]
         more += ["skip_width=4", "num_cycles=1", "window=4"] if sound else ["num_layers=2"]
     if any(word.startswith("attention") for word in words):
-        more += ["width=16"]  # of one head
+        more = ["width=16" if name == "width=8" else name for name in more]  # of one head
     if "vimco" in words:
         more += ["samples=2"]
     if "--resume" in words:
