@@ -178,7 +178,9 @@ GROUPS = {
             (7,),
             "wavenet_sampling",
         ),
-        Row("an imagined frame in code space, two CPU threads", told.video_cost, (8,), "video_cost"),
+        Row(
+            "an imagined frame in code space, two CPU threads", told.video_cost, (8,), "video_cost"
+        ),
         Row(
             "VIMCO, the paper's network, batch 128, 50 samples: a training step's memory",
             told.vimco_memory,
