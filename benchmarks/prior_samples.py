@@ -27,14 +27,14 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 from record import run
-from sample_quality import BATCH, FEATURES, FeatureNetwork, body, told_apart, train_features
+from binned_autoencoder import of_all
+from sample_quality import BATCH, FEATURES, FeatureNetwork, body, fit, told_apart, train_features
 from torch import Tensor, nn
 
 from vqvae_lite import sample
 from vqvae_lite.encoding import encode_images
 from vqvae_lite.images import TensorImages, shrink, to_float, to_uint8
 from vqvae_lite.maze import load_maze
-from vqvae_lite.model import VQVAE
 from vqvae_lite.models import load_checkpoint
 from vqvae_lite.priors.nats import CodeFrequencies
 from vqvae_lite.recipes.priors import load_prior
@@ -48,25 +48,19 @@ AT_ONCE = 70
 Batch = Callable[[], tuple[Tensor, Tensor]]  # inputs (B, C, 32, 32) and classes (B,)
 
 
-@torch.no_grad()
-def decoded(vqvae: VQVAE, codes: Tensor) -> Tensor:
-    return torch.cat([to_uint8(vqvae.decode(part)) for part in codes.split(AT_ONCE)])
-
-
 def train_judge(draw: Batch, classes: int, channels: int, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         layers = body(16, FEATURES)
         layers[0] = nn.Conv2d(channels, 16, 4, stride=2, padding=1)
         judge = nn.Sequential(layers, nn.ReLU(), nn.Linear(FEATURES, classes))
-        optimizer = torch.optim.Adam(judge.parameters(), lr=1e-3)
-        for _ in range(STEPS):
+
+        def loss() -> Tensor:
             inputs, target = draw()
-            loss = F.cross_entropy(judge(inputs), target)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-    return judge.eval()
+            return F.cross_entropy(judge(inputs), target)
+
+        fit(judge, loss, STEPS)
+    return judge
 
 
 def pieces(images: Tensor) -> tuple[Tensor, Tensor]:
@@ -169,7 +163,10 @@ def main() -> tuple[str, dict]:
     ]
     codes["samples"] = torch.cat(drawn)[:count]
     codes["frequencies"] = by_frequency.view(count, side, side)
-    pictures = {name: decoded(vqvae, some) for name, some in codes.items()}
+    pictures = {
+        name: of_all(lambda part: to_uint8(vqvae.decode(part)), some)
+        for name, some in codes.items()
+    }
     small = {name: shrink(some, 32) for name, some in pictures.items()}
 
     maze, training, test = mazes["train"].maze, small["train"], small["test"]

@@ -6,6 +6,8 @@ fixed budget to tell samples from frames, on a part of both that it was not trai
 looks at the two sets as wholes, the second at one picture at a time.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -45,6 +47,19 @@ class FeatureNetwork(nn.Module):
         return self.features(x)
 
 
+def fit(
+    network: nn.Module, loss: Callable[[], Tensor], steps: int, weight_decay: float = 0.0
+) -> None:
+    """So many steps of Adam, downhill on a loss that draws its own batch; ends in eval mode."""
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, weight_decay=weight_decay)
+    for _ in range(steps):
+        value = loss()
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+    network.eval()
+
+
 def train_features(frames: Tensor, maze: Tensor, seed: int = 0) -> FeatureNetwork:
     """The network for features.
 
@@ -57,15 +72,14 @@ def train_features(frames: Tensor, maze: Tensor, seed: int = 0) -> FeatureNetwor
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = FeatureNetwork(int(maze.max()) + 1)
-        optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, weight_decay=1e-4)
-        for _ in range(STEPS):
+
+        def loss() -> Tensor:
             chosen = torch.randint(len(frames), (BATCH,))
             logits = network.maze(F.relu(network(to_float(frames[chosen]))))
-            loss = F.cross_entropy(logits, maze[chosen])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-    return network.eval()
+            return F.cross_entropy(logits, maze[chosen])
+
+        fit(network, loss, STEPS, weight_decay=1e-4)
+    return network
 
 
 @torch.no_grad()
@@ -126,18 +140,17 @@ def told_apart(images: Tensor, references: Tensor, seeds: tuple[int, ...] = (0, 
 def _train_judge(images: Tensor, references: Tensor) -> nn.Sequential:
     """Positive for images, negative for references."""
     judge = nn.Sequential(body(16, FEATURES), nn.ReLU(), nn.Linear(FEATURES, 1))
-    optimizer = torch.optim.Adam(judge.parameters(), lr=1e-3)
     target = torch.cat([torch.ones(BATCH // 2, 1), torch.zeros(BATCH // 2, 1)])
-    for _ in range(JUDGE_STEPS):
+
+    def loss() -> Tensor:
         batch = [
             pictures[torch.randint(len(pictures), (BATCH // 2,))]
             for pictures in (images, references)
         ]
-        loss = F.binary_cross_entropy_with_logits(judge(to_float(torch.cat(batch))), target)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    return judge.eval()
+        return F.binary_cross_entropy_with_logits(judge(to_float(torch.cat(batch))), target)
+
+    fit(judge, loss, JUDGE_STEPS)
+    return judge
 
 
 def quality(

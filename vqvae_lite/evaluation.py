@@ -1,6 +1,6 @@
 """A model measured on a whole data set, or each of its images by a model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import torch
@@ -69,10 +69,9 @@ def evaluate(
     usage = CodeUsage(model.config.num_codes, model.config.num_codebooks)
     sums = torch.zeros(3, dtype=torch.float64)
     sizes = (0, 0)  # of an image: latents, and values
-    own = Subset(images, share_of(count, place, batch_size))
-    batches = DataLoader(own, batch_size, collate_fn=stack_images)
+    own = share_of(count, place, batch_size)
     with evaluating(model):
-        for batch in tqdm(batches, unit="batch", disable=not (progress and place.rank == 0)):
+        for batch in _batches(images, own, batch_size, progress and place.rank == 0):
             x = to_float(batch.to(device))
             codes = model.encode(x)
             reconstruction = model.decode(codes)
@@ -147,9 +146,8 @@ def score_images(
     count = size_of(images, "score")
     meeting, device = Meeting(place), device_of(model)
     own = share_of(count, place, batch_size)
-    batches = DataLoader(Subset(images, own), batch_size, collate_fn=stack_images)
     found, at = [torch.zeros(2, 0, dtype=torch.float64)], own.start
-    for batch in tqdm(batches, unit="batch", disable=not (progress and place.rank == 0)):
+    for batch in _batches(images, own, batch_size, progress and place.rank == 0):
         codes = model.encode(to_float(batch.to(device)))
         signal = psnr(to_uint8(model.decode(codes)).cpu(), batch)
         nats = torch.zeros_like(signal)
@@ -160,3 +158,9 @@ def score_images(
         at += len(batch)
     signals, nats = torch.cat(meeting.gather(torch.cat(found, 1)), 1)
     return Scores(signals, None if log_prob is None else nats)
+
+
+def _batches(images: Dataset, own: range, batch_size: int, shown: bool) -> Iterable[Tensor]:
+    """A process's share of the images, uint8 (B, C, H, W) at a time; a bar where it is shown."""
+    batches = DataLoader(Subset(images, own), batch_size, collate_fn=stack_images)
+    return tqdm(batches, unit="batch", disable=not shown)

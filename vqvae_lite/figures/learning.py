@@ -17,7 +17,7 @@ from vqvae_lite.quantizer import VectorQuantizer
 # then every fourth.
 _EVERY_STEP_UNTIL, _THEN_EVERY = 20, 4
 
-_PER_UNIT = 1000  # places are sent to the page as whole thousandths
+PER_UNIT = 1000  # places are sent to the page as whole thousandths
 
 
 class State(NamedTuple):
@@ -159,8 +159,8 @@ def replay_learning(
     data = {
         "steps": steps,
         "limit": limit,
-        "unit": _PER_UNIT,
-        "phases": [_packed(vectors) for vectors in phases],
+        "unit": PER_UNIT,
+        "phases": [pack_places(vectors) for vectors in phases],
         "news": list(news),
         "rules": rules,
         "cares": cares,
@@ -168,7 +168,7 @@ def replay_learning(
             {
                 "rule": rules.index(rule),
                 "care": cares.index(care),
-                "codebooks": _packed(history.codebooks),
+                "codebooks": pack_places(history.codebooks),
                 "states": rounded(history.states, 3),
             }
             for (rule, care), history in histories.items()
@@ -191,8 +191,9 @@ def replay_learning(
     )
 
 
-def _packed(places: Tensor) -> dict:
-    return pack((places * _PER_UNIT).round(), "int16")
+def pack_places(places: Tensor) -> dict:
+    """Places of the plane, (..., 2), as `pack` gives them in whole parts of `PER_UNIT`."""
+    return pack((places * PER_UNIT).round(), "int16")
 
 
 def _still(vectors, histories, rules, cares, limit):

@@ -7,11 +7,9 @@ import matplotlib.pyplot as plt
 import torch
 from torch import Tensor, nn
 
-from vqvae_lite.figures.learning import draw_codebook
-from vqvae_lite.figures.page import InteractiveFigure, pack
+from vqvae_lite.figures.learning import PER_UNIT, draw_codebook, pack_places
+from vqvae_lite.figures.page import InteractiveFigure
 from vqvae_lite.figures.plots import COLORS
-
-_PER_UNIT = 1000  # places are sent to the page as whole thousandths
 
 
 def plane_data(count: int = 240, seed: int = 0) -> dict[str, Tensor]:
@@ -107,8 +105,8 @@ def train_in_page(
     return InteractiveFigure(
         "trainer",
         {
-            "unit": _PER_UNIT,
-            "sets": {n: pack((points * _PER_UNIT).round(), "int16") for n, points in data.items()},
+            "unit": PER_UNIT,
+            "sets": {name: pack_places(points) for name, points in data.items()},
             "seed": seed,
             "hidden": hidden,
             "codes": codes,

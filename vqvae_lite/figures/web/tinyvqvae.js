@@ -206,5 +206,5 @@ VQ.tiny = (function () {
     return { ...seen, atOutput };
   }
 
-  return { random, start, fresh, look, step, encode, decode, nearest };
+  return { random, start, look, step, decode, nearest };
 })();

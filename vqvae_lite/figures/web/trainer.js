@@ -57,10 +57,9 @@
   const spread = () => Math.sqrt(seen.z.reduce((sum, v) => sum + v * v, 0) / (seen.z.length / 2));
 
   // ---- missions, looked at after each picture ----
-  const SETTABLE = ["data", "codes", "seed", "beta", "decay", "share", "rate", "copy", "stopEncoder", "stopCodebook"];
   const NAMES = { data: "data", codes: "K", seed: "seed", beta: "\u03b2", decay: "how the codebook learns",
     share: "unused codes", rate: "step size", copy: "the copied gradient", stopEncoder: "sg[z\u2091]", stopCodebook: "sg[e]" };
-  const differing = (a, b) => SETTABLE.filter((name) => a[name] !== b[name]);
+  const differing = (a, b) => Object.keys(NAMES).filter((name) => a[name] !== b[name]);
   let collapsed = null, cures = new Set(), sizes = [], betaMatters = false;
 
   function judge() {

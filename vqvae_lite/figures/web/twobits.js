@@ -63,5 +63,5 @@ VQ.twoBits = (function () {
     return { price: Math.log(2), pixels, cost: Math.log(2) + pixels, knows: tells ? Math.log(2) : 0 };
   }
 
-  return { doubt, price, cost, stepVae, stepVq, lookVae, lookVq };
+  return { cost, stepVae, stepVq, lookVae, lookVq };
 })();
