@@ -3,6 +3,7 @@
 import os
 
 import pytest
+import torch
 from hypothesis import settings
 
 import browser as browsers
@@ -17,6 +18,12 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if {"chromium", "built"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(autouse=True)
+def _the_same_draws_every_time():
+    """A test that draws without a seed of its own gets the same numbers on every run."""
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="module")
