@@ -129,12 +129,32 @@ def decoder_data(model: VQVAE, *, bits: int = 16) -> dict[str, Any]:
     return {
         "codebook": pack_steps(codebook_of(model.quantizer).cpu(), bits),
         "from_codes": layer_data(decoder.from_codes, plain, bits),
-        "residuals": [
-            [layer_data(block.conv3x3, plain, bits), layer_data(block.conv1x1, plain, bits)]
-            for block in decoder.residuals
-        ],
+        "residuals": _residuals_data(decoder.residuals, bits),
         "doublings": [layer_data(doubling, transposed, bits) for doubling in decoder.doublings],
     }
+
+
+def encoder_data(model: VQVAE, *, bits: int = 16) -> dict[str, Any]:
+    """The encoder as `web/encoder.js` reads it; `decoder_data` has the codebook.
+
+    Args:
+        model: a model of images.
+        bits: of a weight, 16 or 8.
+    """
+    encoder, plain = model.encoder, (0, 2, 3, 1)
+    return {
+        "halvings": [layer_data(halving, plain, bits) for halving in encoder.halvings],
+        "residuals": _residuals_data(encoder.residuals, bits),
+        "to_codes": layer_data(encoder.to_codes, plain, bits),
+    }
+
+
+def _residuals_data(residuals: Any, bits: int) -> list[list[dict[str, Any]]]:
+    plain = (0, 2, 3, 1)
+    return [
+        [layer_data(block.conv3x3, plain, bits), layer_data(block.conv1x1, plain, bits)]
+        for block in residuals
+    ]
 
 
 def layer_data(layer: Any, order: tuple[int, ...], bits: int) -> dict[str, Any]:

@@ -22,9 +22,10 @@ from matplotlib.figure import Figure
 _WEB = Path(__file__).parent / "web"
 _NARROW = tuple(f"int{bits}" for bits in range(2, 8))
 
-# The page may run what stands in it and ask nothing of any network.
+# The page may run what stands in it, WebAssembly too, and ask nothing of any network.
 _POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+    "default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval'; "
+    "style-src 'unsafe-inline'; img-src data: blob:"
 )
 
 _PAGE = """\
