@@ -11,98 +11,16 @@ import pytest
 import torch
 from PIL import Image
 
-from vqvae_lite.figures.codes import explore_codes
-from vqvae_lite.images import to_float, to_uint8
-from vqvae_lite.model import VQVAE, ModelConfig
-
-TINY = {"width": 12, "num_codes": 40, "code_dim": 6}  # of maps of 8 x 10 codes
-ROWS, COLUMNS = 8, 10
-
-
-class Explorer:
-    """The page of a model and some frames, and everything that went wrong on it."""
-
-    def __init__(self, chromium, folder, settings, size, context=None):
-        torch.manual_seed(11)
-        self.model = VQVAE(ModelConfig(**settings)).eval()
-        frames = torch.randint(0, 256, (3, 3, *size), dtype=torch.uint8)
-        # As after training: outputs of the encoder that differ, codes among them, and pictures
-        # that fill the range.
-        encoder, decoder = self.model.encoder, self.model.decoder
-        with torch.no_grad():
-            z_e = encoder(to_float(frames)).movedim(1, -1).flatten(0, -2)
-            encoder.to_codes.weight /= z_e.std(0)[:, None, None, None]
-            encoder.to_codes.bias.sub_(z_e.mean(0)).div_(z_e.std(0))
-            z_e = (z_e - z_e.mean(0)) / z_e.std(0)
-            rows = torch.randperm(len(z_e))[: self.model.config.num_codes]
-            self.model.quantizer.codebook.copy_(z_e[rows])
-            self.codes = self.model.encode(to_float(frames))
-            decoder.doublings[-1].weight *= 0.6 / self.model.decode(self.codes).std()
-        assert len(self.codes[1].unique()) > 5
-        file = folder / "figure.html"
-        file.write_text(explore_codes(self.model, frames, chosen=1).page, encoding="utf-8")
-
-        self.trouble = []
-        options = {"viewport": {"width": 700, "height": 1000}, "offline": True}
-        self.context = chromium.new_context(**(options | (context or {})))
-        self.page = self.context.new_page()
-        self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
-        self.page.on("console", lambda message: self.trouble.append(message.text))
-        self.page.goto(file.as_uri())
-        self.page.wait_for_function("document.querySelector('#frame-0 canvas').width > 1")
-
-    def do(self, act, *arguments):
-        """Acts, waits until the figure has drawn what came of it, and returns its state."""
-        act(*arguments)
-        self.page.evaluate(
-            "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-        )
-        text = self.page.locator("html").get_attribute("data-state")
-        return {
-            key: int(value) if value.isdigit() else value
-            for key, value in re.findall(r"(\w+) (\w+)", "mode " + text.split("; ", 1)[1])
-        } | {"frame": int(re.match(r"frame (\d+)", text)[1])}
-
-    def picture(self):
-        """What the page shows as decoded: (height, width, 3) uint8."""
-        address = self.page.evaluate("document.getElementById('decoded').toDataURL()")
-        return np.asarray(
-            Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))).convert("RGB")
-        )
-
-    def at(self, row, column):
-        """Where a square of the map is on the page."""
-        box = self.page.locator("#map").bounding_box()
-        x = box["x"] + (column + 0.5) * box["width"] / COLUMNS
-        return x, box["y"] + (row + 0.5) * box["height"] / ROWS
-
-
-@pytest.fixture
-def explore(chromium, tmp_path):
-    explorers = []
-
-    def go(settings=TINY, size=(32, 40), context=None):
-        explorers.append(Explorer(chromium, tmp_path, settings, size, context))
-        return explorers[-1]
-
-    yield go
-    for each in explorers:
-        each.context.close()
-        assert each.trouble == []
-
-
-def shown(model, codes):
-    return to_uint8(model.decode(codes[None]))[0].permute(1, 2, 0).numpy().astype(int)
-
+from explorer import shown
 
 DECODE = """([codes, height, width, changes]) => {
-  const decode = VQ.decoder(VQ.data.decoder).on(height, width);
-  const pictures = [Array.from(decode(codes).values)];
+  const decode = VQ.decoder(VQ.data.models[0].decoder).on(height, width);
+  const pictures = [Array.from(decode(codes).packed())];
   for (const [y, x, code] of changes) {
     codes[y * width + x] = code;
-    pictures.push(Array.from(decode(codes, {x0: x, x1: x, y0: y, y1: y}).values));
+    pictures.push(Array.from(decode(codes, {x0: x, x1: x, y0: y, y1: y}).packed()));
   }
-  pictures.push(Array.from(decode(codes).values));
+  pictures.push(Array.from(decode(codes).packed()));
   return pictures;
 }"""
 
@@ -148,7 +66,7 @@ def test_pointing_shows_the_code_its_uses_and_its_pixels(explore):
     here, everywhere = (explorer.codes[1] == code).sum(), (explorer.codes == code).sum()
     assert card.locator("h2").inner_text().strip() == f"Code {code}"
     assert card.locator(".facts").inner_text() == (
-        f"{here} of the 80 places here, {everywhere} of 240 in all 3 frames."
+        f"{here} of the 80 places here, {everywhere} of 240 in all 3 pictures."
     )
     assert card.locator(".tiles canvas").count() == min(12, everywhere)
     assert card.locator(".bars rect").count() == 6
@@ -158,16 +76,16 @@ def test_pointing_shows_the_code_its_uses_and_its_pixels(explore):
 def test_what_lies_below_stays_where_it_is(explore):
     """Whatever code is pointed at: else the palette would run away from the pointer."""
     explorer = explore()
-    order = explorer.page.locator("#order")
+    order, bars = explorer.page.locator("#order"), explorer.page.locator(".bars")
     tops = set()
     for place in [(0, 0), (3, 7), (5, 1), (7, 9)]:
         explorer.do(explorer.page.mouse.move, *explorer.at(*place))
-        tops.add((order.bounding_box()["y"], explorer.page.locator(".bars").bounding_box()["y"]))
+        tops.add(tuple(each.bounding_box()["y"] for each in (order, bars)))
     box = explorer.page.locator("#palette").bounding_box()
     for share in (0.1, 0.5, 0.9):
         x, y = box["x"] + share * box["width"], box["y"] + box["height"] / 2
         explorer.do(explorer.page.mouse.move, x, y)
-        tops.add((order.bounding_box()["y"], explorer.page.locator(".bars").bounding_box()["y"]))
+        tops.add(tuple(each.bounding_box()["y"] for each in (order, bars)))
     assert len(tops) == 1
 
 
@@ -221,9 +139,7 @@ def test_a_click_that_changes_nothing_says_why(explore):
 def test_the_difference_is_that_of_frame_and_decoded_picture(explore):
     explorer = explore()
     explorer.do(explorer.page.locator("#map").focus)
-    address = explorer.page.evaluate(
-        "document.querySelector('.pictures canvas:not(#decoded)').toDataURL()"
-    )
+    address = explorer.page.evaluate("document.getElementById('original').toDataURL()")
     frame = np.asarray(
         Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))).convert("RGB")
     )

@@ -22,26 +22,49 @@ _TALLEST = 16383  # pixels: WebP holds no more
 
 
 @torch.no_grad()
-def explore_codes(model: VQVAE, frames: Tensor, *, chosen: int = 0) -> InteractiveFigure:
-    """Frames, their maps of codes and what the decoder makes of these, to look at and to change.
+def explore_codes(
+    model: VQVAE,
+    frames: Tensor,
+    *,
+    photographs: VQVAE | None = None,
+    chosen: int = 0,
+    bits: int = 16,
+) -> InteractiveFigure:
+    """A whole model at work in the page: frames, or the reader's own pictures, to codes and back.
 
-    Pointing at a code shows its vector, its places and pixels that it stands for. Where the map
-    is painted with other codes the page decodes it again, by the model's own decoder.
+    The page encodes and decodes by itself. A picture's way can be followed step by step; pointing
+    at a code shows its vector, its places and pixels that it stands for; where the map is painted
+    with other codes the page decodes it again. Pictures of the reader's own, from a file, the
+    camera or drawn, are made as large as the frames and stay in the page.
 
     Args:
         model: a model of colour images with one codebook.
-        frames: uint8 (N, 3, H, W), H and W multiples of 2 ** num_halvings. With 16 frames of
-            84 x 84 and a decoder of width 64 the page takes some 0.8 MB.
+        frames: uint8 (N, 3, H, W), H and W multiples of 2 ** num_halvings. With 6 frames of
+            84 x 84, two models of width 64 and 8 bits the page takes some 1 MB.
+        photographs: another such model, with as many halvings, through which the reader's own
+            pictures go; None: they go through `model`.
         chosen: the frame that the page opens with.
+        bits: of a weight in the page, 16 or 8; see `decoder_data`.
 
     Raises:
         TypeError: `frames` is no uint8 tensor.
-        ValueError: frames that the model cannot encode, a `chosen` that is not among them, or a
-            model with several codebooks or other than three channels.
+        ValueError: frames that the models cannot encode, a `chosen` that is not among them, or a
+            model with several codebooks or other than three channels, or of another scale.
     """
+    models = {"trained on these frames": model}
+    if photographs is not None:
+        models["trained on photographs"] = photographs
+    for name, each in models.items():
+        if each.config.in_channels != 3:
+            raise ValueError(
+                f"a model must have 3 channels, got {each.config.in_channels} ({name})"
+            )
+        if each.config.num_halvings != model.config.num_halvings:
+            raise ValueError(
+                f"both models must halve equally often, got {model.config.num_halvings} and "
+                f"{each.config.num_halvings}"
+            )
     colors = colors_of_codebook(model)
-    if model.config.in_channels != 3:
-        raise ValueError(f"model must have 3 channels, got {model.config.in_channels}")
     images = to_float(frames)
     codes = model.encode(images.to(device_of(model))).cpu()
     count, _, height, width = frames.shape
@@ -58,24 +81,39 @@ def explore_codes(model: VQVAE, frames: Tensor, *, chosen: int = 0) -> Interacti
         "codemap",
         {
             "frames": webp(frames, lossless=True),
-            "codes": pack(codes, "int32"),
-            "colors": pack(colors, "uint8"),
-            "decoder": decoder_data(model),
+            "size": [count, height, width],
+            "models": [_model_data(name, each, bits) for name, each in models.items()],
             "chosen": chosen,
         },
-        title="An image as a map of codes, to look at and to change",
+        title="A picture, its map of codes, and the way between them",
         description=(
             f"{count} frames of {width} x {height} pixels, each with its map of {columns} x {rows} "
-            "codes and the picture that the decoder makes of it. Pointing at a code shows its "
-            "vector, its places and pixels that it stands for; painting other codes on the map "
-            "changes the picture."
+            "codes and the picture that the decoder makes of it; pictures of your own can be "
+            "added. The whole model runs in the page. A picture's way can be followed step by "
+            "step. Pointing at a code shows its vector, its places and pixels that it stands for; "
+            "painting other codes on the map changes the picture."
         ),
         still=_still(frames[chosen], colors[codes[chosen]], decoded[0]),
-        height=800,
-        click="#map",
+        height=1100,
+        click="#mode-paint",
         key="#map|ArrowRight",
-        uses=["products", "decoder", "board", "codecard", "palette"],
-    )
+        uses=[
+            "kernelcode", "kernel", "network", "decoder", "encoder", "vqvae", "board", "codecard",
+            "palette", "distances", "sources", "way", "stations", "missions", "codemissions",
+        ],
+    )  # fmt: skip
+
+
+def _model_data(name: str, model: VQVAE, bits: int) -> dict[str, Any]:
+    components = _components(model)
+    plane = components[:, [0, min(1, components.shape[1] - 1)]].cpu()  # of one direction, twice
+    return {
+        "name": name,
+        "decoder": decoder_data(model, bits=bits),
+        "encoder": encoder_data(model, bits=bits),
+        "colors": pack(colors_of_codebook(model), "uint8"),
+        "atlas": pack(plane, "float32"),
+    }
 
 
 @torch.no_grad()
@@ -98,18 +136,23 @@ def colors_of_codebook(model: VQVAE) -> np.ndarray:
     config = model.config
     if config.num_codebooks != 1:
         raise ValueError(f"model must have 1 codebook, got {config.num_codebooks}")
-    vectors = with_float64(codebook_of(model.quantizer)).double()
+    components = _components(model)
+    ranks = components.argsort(0).argsort(0) / max(1, config.num_codes - 1)
+    lab = np.full((config.num_codes, 3), 0.5)
+    lab[:, : ranks.shape[1]] = ranks.cpu()
+    return _oklab_to_rgb(lab * [0.48, 0.26, 0.26] + [0.42, -0.13, -0.13])
+
+
+def _components(model: VQVAE) -> Tensor:
+    """(K, 3 or fewer): the codes along the principal axes of the codebook, brighter ones last."""
+    config, vectors = model.config, with_float64(codebook_of(model.quantizer)).double()
     vectors = vectors - vectors.mean(0)
     components = vectors @ torch.linalg.svd(vectors, full_matrices=False).Vh[:3].T
     alone = torch.arange(config.num_codes, device=device_of(model))
     alone = alone[:, None, None].expand(-1, 3, 3)
     brightness = torch.cat([model.decode(few).flatten(1).mean(1) for few in alone.split(512)])
     brightness = with_float64(brightness).double()
-    components = components * (components.T @ (brightness - brightness.mean())).sign()
-    ranks = components.argsort(0).argsort(0) / max(1, config.num_codes - 1)
-    lab = np.full((config.num_codes, 3), 0.5)
-    lab[:, : ranks.shape[1]] = ranks.cpu()
-    return _oklab_to_rgb(lab * [0.48, 0.26, 0.26] + [0.42, -0.13, -0.13])
+    return components * (components.T @ (brightness - brightness.mean())).sign()
 
 
 def decoder_data(model: VQVAE, *, bits: int = 16) -> dict[str, Any]:

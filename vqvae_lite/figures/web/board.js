@@ -2,7 +2,7 @@
 // stay sharp at any size. Squares are numbered row by row.
 //
 // board({rows, columns, attributes}) is an element with .canvas, .color(colors), .mark(marks) and
-// .listen(acts).
+// .listen(acts). Instead of a colour for each square the canvas may get a picture of them all.
 VQ.board = (function () {
   "use strict";
   const { el, set } = VQ;
@@ -23,6 +23,7 @@ VQ.board = (function () {
 
     // A colour for each square, as bytes r, g, b, r...; squares without one stay clear.
     function color(bytes) {
+      set(canvas, { width: columns, height: rows });
       const context = canvas.getContext("2d"), image = context.createImageData(columns, rows);
       for (let i = 0; i < bytes.length / 3; i++) {
         image.data.set([bytes[3 * i], bytes[3 * i + 1], bytes[3 * i + 2], 255], 4 * i);

@@ -1,5 +1,5 @@
 // What is known of one code: its vector, what the decoder makes of it alone, and pixels of the
-// frames that it stands for.
+// pictures that it stands for.
 //
 // codeCard({decoder, uses, pixels, tint, around}) is an element with .show(code, facts) and, for
 // when the frames have come, .refresh(). uses[code] lists the code's uses; around(canvas, use)
@@ -49,9 +49,10 @@ VQ.codeCard = (function () {
     }
 
     function refresh() {
+      if (shown === null) return;
       const list = uses[shown], length = Math.min(TILES, list.length);
       tilesLabel.textContent = length
-        ? "Pixels it stands for, with what lies around them" : "It stands for nothing in these frames";
+        ? "Pixels it stands for, with what lies around them" : "It stands for nothing in these pictures";
       // There are always as many tiles, or what lies below would move under the reader's pointer.
       tiles.replaceChildren(...Array.from({ length: TILES }, (_, i) => {
         if (i >= length) return el("div", { class: "tile none" });

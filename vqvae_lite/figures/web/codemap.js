@@ -1,123 +1,220 @@
-// A frame, its map of codes and the picture that the decoder makes of the map: point at a code to
-// see what it stands for, or put other codes in its place and see the picture change.
+// A picture, its map of codes and the picture that the decoder makes of the map. The whole model
+// runs here: it takes frames and pictures of the reader's own; one may go its way step by step, see
+// what a code stands for, put other codes in its place, and see what that changes.
 (function () {
   "use strict";
   const { el, set } = VQ;
-  const decoder = VQ.decoder(VQ.data.decoder);
-  const { values: encoded, shape: [FRAMES, ROWS, COLUMNS] } = VQ.unpack(VQ.data.codes);
-  const colors = VQ.unpack(VQ.data.colors).values;
-  const K = decoder.count, PLACES = ROWS * COLUMNS;
-  const decode = decoder.on(ROWS, COLUMNS);
+  const [FRAMES, HEIGHT, WIDTH] = VQ.data.size;
+  const MOST = 6; // pictures of the reader's own that are kept
+  const models = VQ.data.models.map((data) => Object.assign(VQ.vqvae(data, { height: HEIGHT, width: WIDTH }), {
+    colors: VQ.unpack(data.colors).values, atlas: VQ.unpack(data.atlas).values,
+  }));
+  const [{ rows: ROWS, columns: COLUMNS }] = models, PLACES = ROWS * COLUMNS;
   const everywhere = { x0: 0, x1: COLUMNS - 1, y0: 0, y1: ROWS - 1 };
 
-  // Where each code stands in the frames as the encoder read them: frame by frame, row by row.
-  const uses = Array.from({ length: K }, () => []);
-  encoded.forEach((code, i) => uses[code].push(i));
-
   // ---- what the reader has done ----
-  const maps = Array.from({ length: FRAMES }, (_, f) => encoded.slice(f * PLACES, (f + 1) * PLACES));
-  const histories = maps.map(() => []); // of each frame: strokes, as Maps of place -> code before
-  let frame = VQ.data.chosen, mode = "look";
+  const scenes = []; // {name, own, pixels, model, views: for each model what `view` makes, or none}
+  let current = VQ.data.chosen, mode = "look", against = "picture";
   let cursor = (ROWS >> 2) * COLUMNS + (COLUMNS >> 2), hover = null; // places on the map
-  let stroke = null; // the one not yet in the history
+  let stroke = null; // the one not yet in the history: place -> code before
+  let blend = null; // {code, share}: all places of a code on their way to the code in hand
   let notice = ""; // why a click has changed nothing
-  const asEncoded = () => encoded.subarray(frame * PLACES, (frame + 1) * PLACES);
+  const scene = () => scenes[current];
+  const model = () => models[scene().model];
+
+  // What a model makes of a picture: its codes, the map that the reader may change, the vectors.
+  function view(which = scene(), index = which.model) {
+    const { codes, vectors } = which.views[index] ?? models[index].encode(which.pixels);
+    which.views[index] = which.views[index] ?? { codes, vectors, map: codes.slice(), history: [], plain: null };
+    return which.views[index];
+  }
 
   const number = (n) => n.toLocaleString("en");
   const placeName = (i) => `row ${Math.floor(i / COLUMNS) + 1}, column ${(i % COLUMNS) + 1}`;
-  const rgb = (codes) => Uint8Array.from({ length: 3 * codes.length }, (_, i) => (
+  const rgbOf = ({ colors }) => (codes) => Uint8Array.from({ length: 3 * codes.length }, (_, i) => (
     colors[3 * codes[Math.floor(i / 3)] + (i % 3)]));
-  const pixels = ({ values }) => Uint8ClampedArray.from(values, (v) => (v + 1) * 127.5);
-  const tint = (node, k) => set(node, { style: `background: rgb(${rgb([k]).join(" ")})` });
+  const tintOf = (which) => (node, k) => set(node, { style: `background: rgb(${rgbOf(which)([k]).join(" ")})` });
 
   // ---- pictures ----
   const shape = { rows: ROWS, columns: COLUMNS };
-  const original = VQ.board(shape), decoded = VQ.board(shape), difference = VQ.board(shape);
-  const apart = el("span", { class: "number" });
-  const time = el("span", { class: "number" });
-  set(original.canvas, { role: "img", "aria-label": "The frame" });
+  const [original, decoded, difference] = [1, 2, 3].map(() => VQ.board(shape));
+  const channels = el("canvas", { id: "channels", role: "img" });
+  const apart = el("span", { class: "number" }), time = el("span", { class: "number" });
+  const took = el("span", { class: "number" });
+  set(original.canvas, { id: "original", role: "img", "aria-label": "The picture" });
   set(difference.canvas, { id: "difference", role: "img", "aria-label": "Where the two differ" });
   set(decoded.canvas, { id: "decoded", role: "img", "aria-label": "The picture decoded from the map" });
+  const panel = (name, node, ...caption) => el("figure", { class: "panel", "data-panel": name }, node,
+    el("figcaption", {}, ...caption));
 
-  // The frames come one below the other in one picture, which takes a moment to unpack.
-  const sheet = new Image();
-  let height = 0, width = 0; // of a frame
-  sheet.onload = () => {
-    width = sheet.naturalWidth;
-    height = sheet.naturalHeight / FRAMES;
-    thumbnails.forEach((button, f) => crop(button.firstChild, f, 0, 0, width, height));
-    crop(original.canvas, frame, 0, 0, width, height);
-    card.refresh();
-    request(everywhere);
-  };
-  sheet.src = VQ.data.frames;
-
-  // Copies a part of a frame; what would lie outside the frame stays clear.
-  function crop(canvas, f, x, y, w, h) {
-    set(canvas, { width: w, height: h });
-    const left = Math.max(0, x), top = Math.max(0, y);
-    const across = Math.min(width, x + w) - left, down = Math.min(height, y + h) - top;
-    canvas.getContext("2d").drawImage(
-      sheet, left, f * height + top, across, down, left - x, top - y, across, down);
+  // What the encoder gives: for each number of a vector a small map, blue below 0 and red above.
+  function paintChannels(vectors) {
+    const size = vectors.length / PLACES;
+    let down = Math.floor(Math.sqrt(size));
+    while (size % down) down -= 1;
+    const across = size / down;
+    const [w, h] = [across * (COLUMNS + 1) - 1, down * (ROWS + 1) - 1];
+    const image = new Uint8ClampedArray(3 * w * h).fill(128);
+    const strong = 2.5 * Math.sqrt(vectors.reduce((sum, v) => sum + v * v, 0) / vectors.length) || 1;
+    vectors.forEach((value, i) => {
+      const c = i % size, place = Math.floor(i / size), share = Math.min(1, Math.abs(value) / strong);
+      const x = (c % across) * (COLUMNS + 1) + (place % COLUMNS);
+      const y = Math.floor(c / across) * (ROWS + 1) + Math.floor(place / COLUMNS);
+      const far = value > 0 ? [213, 94, 0] : [0, 114, 178];
+      image.set(far.map((v) => 255 + (v - 255) * share), 3 * (y * w + x));
+    });
+    VQ.paint(channels, image, w, h);
+    set(channels, { "aria-label": `The ${size} numbers of the encoder's vectors, each as a map` });
   }
 
-  // Where the decoded picture differs from the frame, channels averaged: black is equal, and white
-  // a third of the whole scale or more.
-  const reader = el("canvas", {}).getContext("2d", { willReadFrequently: true });
-  function compare({ width: w, height: h }, made) {
-    if (!width) return; // the frames have not come yet
-    crop(reader.canvas, frame, 0, 0, w, h);
-    const { data } = reader.getImageData(0, 0, w, h);
-    const heat = new Uint8ClampedArray(3 * w * h);
-    let sum = 0;
-    for (let i = 0; i < w * h; i++) {
-      let off = 0;
-      for (let c = 0; c < 3; c++) off += Math.abs(data[4 * i + c] - made[3 * i + c]) / 3;
+  // Black is equal, and white a third of the whole scale or more; the mean is in grey levels.
+  function paintDifference(from, made) {
+    const heat = new Uint8ClampedArray(made.length);
+    let sum = 0, changed = 0;
+    for (let i = 0; i < made.length; i += 3) {
+      let off = 0, most = 0;
+      for (let c = i; c < i + 3; c++) {
+        off += Math.abs(from[c] - made[c]) / 3;
+        most = Math.max(most, Math.abs(from[c] - made[c]));
+      }
       sum += off;
+      changed += most > 1 ? 1 : 0;
       const share = off / 85;
-      heat.set([255 * share, 255 * share * share, 255 * (share - 0.6) * 2.5], 3 * i);
+      heat.set([255 * share, 255 * share * share, 255 * (share - 0.6) * 2.5], i);
     }
-    VQ.paint(difference.canvas, heat, w, h);
-    apart.textContent = `, ${(sum / (w * h)).toFixed(1)} of 255 on average`;
+    VQ.paint(difference.canvas, heat, WIDTH, HEIGHT);
+    return { mean: sum / (WIDTH * HEIGHT), changed };
   }
 
-  // What a code stands for: 3 x 3 places of the frames, with a use of the code in the middle.
-  function around(canvas, use) {
-    const f = Math.floor(use / PLACES), place = use % PLACES, cell = width / COLUMNS;
-    const left = ((place % COLUMNS) - 1) * cell, top = (Math.floor(place / COLUMNS) - 1) * cell;
-    crop(canvas, f, left, top, 3 * cell, 3 * cell);
+  function psnr(from, made) {
+    const error = made.reduce((sum, v, i) => sum + (v - from[i]) ** 2, 0) / made.length;
+    return 10 * Math.log10(255 ** 2 / error);
   }
-  const card = VQ.codeCard({ decoder, uses, pixels, tint, around });
-  const palette = VQ.palette({ decoder, uses, rgb, tint, changed: request });
 
-  const thumbnails = maps.map((_, f) => el("button", {
-    type: "button", id: `frame-${f}`, "aria-label": `Frame ${f + 1} of ${FRAMES}`,
-    click: () => openFrame(f),
-  }, el("canvas", { width: 1, height: 1 })));
-  const frames = el("div", { class: "frames", role: "group", "aria-label": "Frames" }, ...thumbnails);
-  VQ.arrowKeys(frames, (dx, dy) => {
-    openFrame((frame + dx - dy + FRAMES) % FRAMES);
-    thumbnails[frame].focus();
+  // Copies a part of a picture; what would lie outside stays clear.
+  function crop(canvas, pixels, x, y, w, h) {
+    const context = set(canvas, { width: w, height: h }).getContext("2d"), image = context.createImageData(w, h);
+    for (let i = 0; i < w * h; i++) {
+      const [px, py] = [x + (i % w), y + Math.floor(i / w)];
+      if (px < 0 || py < 0 || px >= WIDTH || py >= HEIGHT) continue;
+      const from = 3 * (py * WIDTH + px);
+      image.data.set([pixels[from], pixels[from + 1], pixels[from + 2], 255], 4 * i);
+    }
+    context.putImageData(image, 0, 0);
+  }
+
+  // ---- each model's codes, as its pictures use them ----
+  const parts = models.map((each, index) => {
+    const uses = Array.from({ length: each.decoder.count }, () => []); // scene by scene, row by row
+    let counted = -1; // of how many pictures the uses are known
+    const [rgb, tint] = [rgbOf(each), tintOf(each)];
+    // What a code stands for: 3 x 3 places of the pictures, with a use of the code in the middle.
+    function around(canvas, use) {
+      const place = use % PLACES, [w, h] = [WIDTH / COLUMNS, HEIGHT / ROWS];
+      const left = ((place % COLUMNS) - 1) * w, top = (Math.floor(place / COLUMNS) - 1) * h;
+      crop(canvas, scenes[Math.floor(use / PLACES)].pixels, left, top, 3 * w, 3 * h);
+    }
+    const card = VQ.codeCard({ decoder: each.decoder, uses, pixels: each.bytes, tint, around });
+    const palette = VQ.palette({ model: each, uses, rgb, tint, changed: () => request() });
+    const distances = VQ.distances({ rgb });
+    // Counts again where there are other pictures than there were; `all` encodes them first.
+    function count(all) {
+      const known = scenes.filter((which) => which.views[index] || (all && which.model === index));
+      uses.forEach((list) => { list.length = 0; });
+      scenes.forEach((which, s) => {
+        if (known.includes(which)) view(which, index).codes.forEach((code, i) => uses[code].push(s * PLACES + i));
+      });
+      counted = known.length;
+      card.refresh();
+    }
+    return { uses, rgb, tint, card, palette, distances, count, counted: () => counted };
+  });
+  const part = () => parts[scene().model];
+
+  // ---- choosing a picture and a model ----
+  const thumbnails = el("div", { class: "frames", role: "group", "aria-label": "Pictures" });
+  VQ.arrowKeys(thumbnails, (dx, dy) => {
+    open((current + dx - dy + scenes.length) % scenes.length);
+    thumbnails.children[current].focus();
+  });
+  const modelChoice = el("select", { id: "model", change: () => choose(modelChoice.selectedIndex) },
+    ...models.map(({ name }) => el("option", {}, name)));
+  const sources = VQ.sources({
+    height: HEIGHT, width: WIDTH, got, area: VQ.root,
+    beside: models.length > 1 ? [el("label", { class: "row" }, "Model", modelChoice)] : [],
   });
 
-  function openFrame(f) {
+  function thumbnail(which) {
+    const s = scenes.indexOf(which);
+    const button = thumbnails.children[s] ?? thumbnails.appendChild(
+      el("button", { type: "button", id: `frame-${s}`, click: () => { sources.stop(); open(s); } }, el("canvas", {})));
+    crop(button.firstChild, which.pixels, 0, 0, WIDTH, HEIGHT);
+    set(button, { "aria-label": which.own ? which.name : `Frame ${s + 1} of ${FRAMES}` });
+  }
+
+  // A picture of the reader's own: the newest take the place of the oldest.
+  let given = 0;
+  function got(pixels, name, again) {
+    const own = scenes.filter((each) => each.own);
+    const which = { name, own: true, pixels, model: again ? scene().model : models.length - 1, views: [] };
+    let place = again ? current : scenes.length;
+    if (!again && own.length === MOST) place = FRAMES + (given % MOST);
+    if (!again) given += 1;
+    scenes[place] = which;
+    thumbnail(which);
+    open(place, again);
+  }
+
+  function open(s, again = false) {
+    if (!again) keep();
+    [current, blend] = [s, null];
+    crop(original.canvas, scene().pixels, 0, 0, WIDTH, HEIGHT);
+    begin(again);
+  }
+
+  function choose(index) {
     keep();
-    frame = f;
-    if (width) crop(original.canvas, frame, 0, 0, width, height);
+    [scene().model, blend] = [index, null];
+    begin(false);
+  }
+
+  // Encodes the picture by its model, if that has not been done, and shows what that gives.
+  function begin(again) {
+    model().prepare();
+    const start = performance.now(), { vectors } = view();
+    took.textContent = `, ${(performance.now() - start).toFixed(0)} ms`;
+    paintChannels(vectors);
+    if (!again) {
+      part().count(false);
+      slots.forEach(([slot, name]) => slot.replaceChildren(part()[name]));
+      if (part().palette.hand === undefined) part().palette.take(view().codes[cursor]);
+    }
+    modelChoice.selectedIndex = scene().model;
     request(everywhere);
   }
 
-  // ---- the map, and the three things a click on it can do ----
+  // ---- the map, and what a click on it can do ----
   const MODES = {
     look: ["Look", "Point at a square to see what its code stands for. A click takes it in hand:"],
     paint: ["Paint", "Click or drag: the squares you touch get the code in hand,"],
     replace: ["Replace all", "Click on a square: all squares with its code get the code in hand,"],
+    morph: ["Morph", "Click on a square, and move the slider: its code\u2019s vector turns into that in hand,"],
   };
-  const modeButtons = Object.entries(MODES).map(([name, [title]]) => set(
-    VQ.button(title, () => { [mode, notice] = [name, ""]; request(); }), { id: `mode-${name}`, value: name }));
+  const modeButtons = Object.entries(MODES).map(([name, [title]]) => set(VQ.button(title, () => {
+    [mode, notice] = [name, ""];
+    if (blend) request(everywhere);
+    blend = null;
+    request();
+  }), { id: `mode-${name}`, value: name }));
   const hintText = el("span", {}), hintHand = el("b", {}), hintSwatch = el("span", { class: "swatch" });
   const hint = el("p", { class: "hint", id: "hint" }, hintText, " ",
     el("span", { class: "hand" }, hintSwatch, " ", hintHand));
+  const morph = VQ.slider({
+    label: "On the way", id: "share", min: 0, max: 100, value: 0, show: (v) => `${v} %`,
+    act: (v) => { if (blend) { blend.share = v / 100; request(everywhere); } },
+  });
+  const midway = el("span", { class: "label number", id: "midway" });
+  const morphRow = el("div", { class: "row", hidden: true }, morph, midway);
   const board = VQ.board({
     ...shape,
     attributes: {
@@ -132,33 +229,38 @@
     move: (i) => {
       [cursor, hover] = [i, null];
       request();
-      const code = maps[frame][i], count = places(code).length;
+      const code = view().map[i], count = places(code).length;
       VQ.announce(`${placeName(i)}: code ${code}, at ${count} of the places here.`);
     },
     key: (event) => {
       if ((event.ctrlKey || event.metaKey) && event.key === "z") undo();
       else if (event.ctrlKey || event.metaKey || event.altKey) return;
       else if (event.key === "Enter" || event.key === " ") act(cursor);
-      else if (event.key.toLowerCase() === "p") palette.take(maps[frame][cursor]);
+      else if (event.key.toLowerCase() === "p") part().palette.take(view().map[cursor]);
       else return;
       event.preventDefault();
     },
     paints: () => mode === "paint",
     paint: (i) => {
       [cursor, hover] = [i, null];
-      put([i], () => palette.hand);
+      put([i], () => part().palette.hand);
     },
     painted: keep,
   });
 
-  const places = (code) => [...maps[frame].keys()].filter((i) => maps[frame][i] === code);
+  const places = (code) => [...view().map.keys()].filter((i) => view().map[i] === code);
 
   function act(i) {
     [cursor, hover] = [i, null];
-    const code = maps[frame][i];
+    const code = view().map[i], { palette } = part();
     notice = "";
     if (mode === "look") palette.take(code);
-    else if (!finish(mode === "paint" ? [i] : places(code), () => palette.hand)) {
+    else if (mode === "morph") {
+      blend = { code, share: 0 };
+      morph.input.value = 0;
+      morph.refresh();
+      request(everywhere);
+    } else if (!finish(mode === "paint" ? [i] : places(code), () => palette.hand)) {
       notice = `Code ${code} is the one in hand: take another, by Look or from the palette.`;
       VQ.announce(notice);
     }
@@ -166,7 +268,7 @@
 
   // Puts codeAt(place) in each of the places, and notes in the stroke what was there before.
   function put(list, codeAt) {
-    const map = maps[frame];
+    const { map } = view();
     stroke = stroke ?? new Map();
     for (const i of list) {
       const code = codeAt(i), x = i % COLUMNS, y = Math.floor(i / COLUMNS);
@@ -187,109 +289,172 @@
     return changed;
   }
 
-  function join(box, more) {
-    for (const low of ["x0", "y0"]) box[low] = Math.min(box[low], more[low]);
-    for (const high of ["x1", "y1"]) box[high] = Math.max(box[high], more[high]);
-    return box;
-  }
-
   function keep() {
-    if (stroke?.size) histories[frame].push(stroke);
+    if (stroke?.size) view().history.push(stroke);
     stroke = null;
     request();
   }
 
   function undo() {
     keep();
-    const last = histories[frame].pop();
+    const last = view().history.pop();
     if (!last) return;
     put(last.keys(), (i) => last.get(i));
     VQ.announce(`${stroke.size} codes changed back.`);
     stroke = null;
   }
 
-  function reset() {
-    finish(maps[frame].keys(), (i) => asEncoded()[i]);
-  }
-
+  const reset = () => finish(view().map.keys(), (i) => view().codes[i]);
   // A button that does nothing is dimmed but keeps the keyboard's focus.
   const undoButton = set(VQ.button("Undo", undo), { id: "undo" });
   const resetButton = set(VQ.button("Reset", reset), { id: "reset" });
   const changes = el("span", { class: "label number" });
+  const difChoice = el("select", { id: "against", "aria-label": "Difference", change: () => {
+    against = difChoice.value;
+    request(everywhere);
+  } }, el("option", { value: "picture" }, "difference"), el("option", { value: "before" }, "your changes"));
+
+  // ---- step by step ----
+  const way = VQ.way([
+    ["picture", "picture"], ["encoder", "encoder"], ["distances", "distances"], ["codes", "nearest codes"],
+    ["decoder", "decoder"], ["difference", "difference"], ["back", "gradient"],
+  ], () => request());
+  const missions = VQ.missions(VQ.codeMissions({ WIDTH, HEIGHT, PLACES, COLUMNS, models, psnr }), () => request());
 
   // ---- drawing ----
   let waiting = false, box = null; // box: the places that are still to be decoded
 
   function request(more = null) {
-    if (more) box = box ? join(box, more) : { ...more };
-    if (!waiting) requestAnimationFrame(draw);
-    waiting = true;
+    if (more) {
+      box = box ?? { ...more };
+      for (const low of ["x0", "y0"]) box[low] = Math.min(box[low], more[low]);
+      for (const high of ["x1", "y1"]) box[high] = Math.max(box[high], more[high]);
+    }
+    if (!waiting && scenes.length) requestAnimationFrame(draw);
+    waiting = scenes.length > 0;
+  }
+
+  let made = null, off = null; // the picture decoded, and how far it is off
+  let stale = true; // whether the decoder has last seen another map than this one
+  function decode() {
+    const { map, codes } = view(), { decoder } = model(), { hand } = part().palette;
+    const start = performance.now();
+    if (!view().plain) view().plain = model().decode(codes);
+    if (blend) {
+      // A number that no code has stands for the vector between two.
+      const [from, to] = [decoder.vector(blend.code), decoder.vector(hand)];
+      const between = from.map((v, i) => v + blend.share * (to[i] - v));
+      const shown = map.map((code) => (code === blend.code ? decoder.count : code));
+      made = model().decode(shown, everywhere, (k) => (k === decoder.count ? between : decoder.vector(k)));
+      const far = model().distances(between), nearest = far.indexOf(Math.min(...far));
+      midway.textContent = `nearest code: ${nearest}`;
+      stale = true;
+    } else if (map.every((code, i) => code === codes[i])) [made, stale] = [view().plain, true];
+    else [made, stale] = [model().decode(map, stale ? everywhere : box), false];
+    time.textContent = `, ${(performance.now() - start).toFixed(0)} ms`;
+    VQ.paint(decoded.canvas, made, WIDTH, HEIGHT);
+    off = paintDifference(against === "picture" ? scene().pixels : view().plain, made);
+    apart.textContent = against === "picture"
+      ? `${off.mean.toFixed(1)} of 255 on average` : `${number(off.changed)} pixels changed`;
+    board.color(part().rgb(map));
+    box = null;
   }
 
   function draw() {
     waiting = false;
-    const map = maps[frame];
-    if (box) {
-      const start = performance.now(), picture = decode(map, box);
-      time.textContent = `, ${(performance.now() - start).toFixed(0)} ms`;
-      const made = pixels(picture);
-      VQ.paint(decoded.canvas, made, picture.width, picture.height);
-      compare(picture, made);
-      board.color(rgb(map));
-      box = null;
-    }
+    const { map, codes, vectors } = view(), { card, palette, uses, tint, distances } = part();
+    if (box) decode();
 
     // What the mouse points at goes before what the keyboard is at.
     const inPalette = hover === null ? palette.pointed() : null;
     const place = inPalette === null ? hover ?? cursor : null;
     const code = inPalette ?? map[place];
     const here = places(code);
-    const read = uses[code].filter((use) => Math.floor(use / PLACES) === frame).map((use) => use % PLACES);
-    const count = map.reduce((sum, k, i) => sum + (k !== asEncoded()[i]), 0);
+    const read = uses[code].filter((use) => Math.floor(use / PLACES) === current).map((use) => use % PLACES);
+    const count = map.reduce((sum, k, i) => sum + (k !== codes[i]), 0);
     const pointing = hover !== null || inPalette !== null || board.matches(":focus-visible");
     const veiled = pointing && mode !== "paint";
     board.mark({ outlined: here, veiled, cursor: place });
     original.mark({ outlined: read, veiled, cursor: place });
     decoded.mark({ cursor: place });
+    difference.mark({ cursor: place });
     palette.mark(code);
 
+    const of = scenes.filter((which) => which.views[scene().model]).length;
     card.show(code, `${number(here.length)} of the ${number(PLACES)} places here, ` +
-      `${number(uses[code].length)} of ${number(encoded.length)} in all ${FRAMES} frames.`);
+      `${number(uses[code].length)} of ${number(of * PLACES)} in ${of === 1 ? "one picture" : `all ${of} pictures`}.`);
+    const spot = place ?? cursor, size = vectors.length / PLACES;
+    const far = model().distances(vectors.subarray(spot * size, (spot + 1) * size));
+    distances.show(far, placeName(spot));
     hintText.textContent = MODES[mode][1];
     hintHand.textContent = `code ${palette.hand}`;
     tint(hintSwatch, palette.hand);
+    morphRow.hidden = mode !== "morph";
+    if (!blend) midway.textContent = "click on a square first";
+    set(morph.input, { disabled: !blend });
     board.style.touchAction = mode === "paint" ? "none" : "auto";
     changes.textContent = notice || (count ? `${number(count)} of ${number(PLACES)} codes changed` : "");
-    thumbnails.forEach((button, f) => set(button, {
-      "aria-pressed": String(f === frame), tabindex: f === frame ? 0 : -1,
+    [...thumbnails.children].forEach((button, s) => set(button, {
+      "aria-pressed": String(s === current), tabindex: s === current ? 0 : -1,
     }));
     modeButtons.forEach((button) => set(button, { "aria-pressed": String(button.value === mode) }));
-    set(undoButton, { "aria-disabled": String(!histories[frame].length) });
+    set(undoButton, { "aria-disabled": String(!view().history.length) });
     set(resetButton, { "aria-disabled": String(!count) });
-    VQ.state(`frame ${frame}; ${mode}; cursor ${cursor}; code ${code}; hand ${palette.hand}; ` +
-      `changed ${count}; sum ${map.reduce((sum, k, i) => sum + k * (i + 1), 0)}`);
+    way.tell(VQ.stations({ WIDTH, HEIGHT, ROWS, COLUMNS, model: model(), place: placeName(spot), far, off, codes,
+      psnr: psnr(scene().pixels, made) }));
+    set(layout, { "data-now": way.now() });
+    missions.look({ scene: scene(), view: view(), uses, made, count, hand: palette.hand, off, scenes });
+    VQ.state(`frame ${current}; ${mode}; cursor ${cursor}; code ${code}; hand ${palette.hand}; ` +
+      `changed ${count}; sum ${map.reduce((sum, k, i) => sum + k * (i + 1), 0)}; model ${scene().model}; ` +
+      `step ${way.now() ?? "none"}; pictures ${scenes.length}; solved ${missions.solved()}`);
   }
 
+  const slots = ["card", "palette", "distances"].map((name) => [el("div", { class: `slot-${name}` }), name]);
+  const [[cardSlot], [paletteSlot], [distancesSlot]] = slots;
+  const layout = el("div", { class: "layout" },
+    el("div", { class: "pictures" },
+      set(panel("decoder", decoded, "decoded here", time), { class: "panel large" }),
+      panel("picture", original, "picture"),
+      panel("encoder", channels, "encoder", took),
+      set(panel("difference", difference, difChoice, " ", apart), { class: "panel" })),
+    el("div", { class: "edit panel", "data-panel": "codes" },
+      el("div", { class: "modes", role: "group", "aria-label": "What a click on the map does" }, ...modeButtons),
+      hint, morphRow, board,
+      el("div", { class: "row tools" }, undoButton, resetButton, changes),
+      el("p", { class: "note", id: "keys" }, "Keys on the map: arrows move, Enter does what a click " +
+        "does, P takes a code in hand, Ctrl+Z undoes.")),
+    set(distancesSlot, { class: "slot panel", "data-panel": "distances" }),
+    cardSlot, paletteSlot, missions);
+  set(cardSlot, { class: "slot-card" });
+
   VQ.root.append(
-    el("p", { class: "note" }, "Each square of the map is a code: the number of a vector. Point at one " +
-      "to see what it stands for. Take one in hand, choose Paint and draw with it: the model\u2019s own " +
-      "decoder runs in this page."),
-    frames,
-    el("div", { class: "layout" },
-      el("div", { class: "pictures" },
-        el("figure", { class: "large" }, decoded, el("figcaption", {}, "decoded here", time)),
-        el("figure", {}, original, el("figcaption", {}, "frame")),
-        el("figure", {}, difference, el("figcaption", {}, "difference", apart))),
-      el("div", { class: "edit" },
-        el("div", { class: "modes", role: "group", "aria-label": "What a click on the map does" },
-          ...modeButtons),
-        hint, board,
-        el("div", { class: "row tools" }, undoButton, resetButton, changes),
-        el("p", { class: "note", id: "keys" }, "Keys on the map: arrows move, Enter does what a click " +
-          "does, P takes a code in hand, Ctrl+Z undoes.")),
-      card,
-      palette));
-  palette.take(uses.reduce((best, list, k) => (list.length > uses[best].length ? k : best), 0));
-  request(everywhere);
-  draw();
+    el("p", { class: "note" }, "The whole model runs in this page: choose a frame, or give it a picture of your " +
+      "own, which nobody else will see. Each square of the map is a code: the number of a vector."),
+    thumbnails, sources, way, layout);
+
+  // The frames come one below the other in one picture, which takes a moment to unpack.
+  const sheet = new Image();
+  sheet.onload = () => {
+    const context = el("canvas", { width: WIDTH, height: FRAMES * HEIGHT }).getContext("2d");
+    context.drawImage(sheet, 0, 0);
+    const { data } = context.getImageData(0, 0, WIDTH, FRAMES * HEIGHT);
+    for (let f = 0; f < FRAMES; f++) {
+      const start = f * WIDTH * HEIGHT;
+      const pixels = Uint8ClampedArray.from({ length: 3 * WIDTH * HEIGHT }, (_, i) => (
+        data[4 * (start + Math.floor(i / 3)) + (i % 3)]));
+      scenes.push({ name: `frame ${f + 1}`, own: false, pixels, model: 0, views: [] });
+      thumbnail(scenes[f]);
+    }
+    open(current);
+    // The other frames are encoded once this one is there to be seen.
+    setTimeout(() => {
+      parts[0].count(true);
+      if (mode === "look" && !view().history.length) {
+        const { uses, palette } = parts[0];
+        palette.take(uses.reduce((best, list, k) => (list.length > uses[best].length ? k : best), 0));
+      }
+      request();
+    }, 50);
+  };
+  sheet.src = VQ.data.frames;
 })();

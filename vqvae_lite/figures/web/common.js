@@ -107,7 +107,8 @@ const VQ = (function () {
 
   // What `pack` wrote, as {shape, values}; values is a typed array (float16 becomes float32).
   function unpack({ dtype, shape, base64 }) {
-    const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+    const text = atob(base64), bytes = new Uint8Array(text.length);
+    for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
     const types = {
       uint8: Uint8Array, int8: Int8Array, int16: Int16Array, int32: Int32Array,
       float16: Uint16Array, float32: Float32Array,

@@ -14,8 +14,11 @@ VQ.network = (function () {
   // What `pack_steps` wrote: numbers as whole steps, each row with a step of its own.
   function rows({ steps, step }) {
     const { values, shape } = VQ.unpack(steps), size = VQ.unpack(step).values;
-    const length = values.length / shape[0];
-    return { shape, length, values: Float32Array.from(values, (v, i) => v * size[Math.floor(i / length)]) };
+    const length = values.length / shape[0], read = new Float32Array(values.length);
+    for (let row = 0, i = 0; row < shape[0]; row++) {
+      for (const end = i + length; i < end; i++) read[i] = values[i] * size[row];
+    }
+    return { shape, length, values: read };
   }
 
   // Rows as a matrix in the kernel's memory, (inner, outputs): what it multiplies with input i are
@@ -24,7 +27,8 @@ VQ.network = (function () {
     const outer = upToEight(shape[0]), address = allocate(inner * outer);
     const to = floats(address, inner * outer);
     for (let i = 0; i < inner; i++) {
-      for (let o = 0; o < shape[0] && at(i) >= 0; o++) to[i * outer + o] = values[o * length + at(i)];
+      const from = at(i);
+      for (let o = 0; o < shape[0] && from >= 0; o++) to[i * outer + o] = values[o * length + from];
     }
     return { address, inner, outer };
   }
