@@ -99,7 +99,8 @@ def explore_codes(
         key="#map|ArrowRight",
         uses=[
             "kernelcode", "kernel", "network", "decoder", "encoder", "vqvae", "board", "codecard",
-            "palette", "distances", "sources", "way", "stations", "missions", "codemissions",
+            "palette", "distances", "codeparts", "pixels", "mapedits", "sources", "way", "stations",
+            "missions", "codemissions",
         ],
     )  # fmt: skip
 

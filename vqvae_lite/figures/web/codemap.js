@@ -10,13 +10,13 @@
     colors: VQ.unpack(data.colors).values, atlas: VQ.unpack(data.atlas).values,
   }));
   const [{ rows: ROWS, columns: COLUMNS }] = models, PLACES = ROWS * COLUMNS;
+  const pixels = VQ.pixels({ width: WIDTH, height: HEIGHT, rows: ROWS, columns: COLUMNS });
   const everywhere = { x0: 0, x1: COLUMNS - 1, y0: 0, y1: ROWS - 1 };
 
   // ---- what the reader has done ----
   const scenes = []; // {name, own, pixels, model, views: for each model what `view` makes, or none}
   let current = VQ.data.chosen, mode = "look", against = "picture";
   let cursor = (ROWS >> 2) * COLUMNS + (COLUMNS >> 2), hover = null; // places on the map
-  let stroke = null; // the one not yet in the history: place -> code before
   let blend = null; // {code, share}: all places of a code on their way to the code in hand
   let notice = ""; // why a click has changed nothing
   const scene = () => scenes[current];
@@ -31,9 +31,6 @@
 
   const number = (n) => n.toLocaleString("en");
   const placeName = (i) => `row ${Math.floor(i / COLUMNS) + 1}, column ${(i % COLUMNS) + 1}`;
-  const rgbOf = ({ colors }) => (codes) => Uint8Array.from({ length: 3 * codes.length }, (_, i) => (
-    colors[3 * codes[Math.floor(i / 3)] + (i % 3)]));
-  const tintOf = (which) => (node, k) => set(node, { style: `background: rgb(${rgbOf(which)([k]).join(" ")})` });
 
   // ---- pictures ----
   const shape = { rows: ROWS, columns: COLUMNS };
@@ -47,89 +44,19 @@
   const panel = (name, node, ...caption) => el("figure", { class: "panel", "data-panel": name }, node,
     el("figcaption", {}, ...caption));
 
-  // What the encoder gives: for each number of a vector a small map, blue below 0 and red above.
-  function paintChannels(vectors) {
-    const size = vectors.length / PLACES;
-    let down = Math.floor(Math.sqrt(size));
-    while (size % down) down -= 1;
-    const across = size / down;
-    const [w, h] = [across * (COLUMNS + 1) - 1, down * (ROWS + 1) - 1];
-    const image = new Uint8ClampedArray(3 * w * h).fill(128);
-    const strong = 2.5 * Math.sqrt(vectors.reduce((sum, v) => sum + v * v, 0) / vectors.length) || 1;
-    vectors.forEach((value, i) => {
-      const c = i % size, place = Math.floor(i / size), share = Math.min(1, Math.abs(value) / strong);
-      const x = (c % across) * (COLUMNS + 1) + (place % COLUMNS);
-      const y = Math.floor(c / across) * (ROWS + 1) + Math.floor(place / COLUMNS);
-      const far = value > 0 ? [213, 94, 0] : [0, 114, 178];
-      image.set(far.map((v) => 255 + (v - 255) * share), 3 * (y * w + x));
-    });
-    VQ.paint(channels, image, w, h);
-    set(channels, { "aria-label": `The ${size} numbers of the encoder's vectors, each as a map` });
+  // ---- each model's codes ----
+  // What a code stands for: 3 x 3 places of a picture, with a use of the code in the middle.
+  function around(canvas, { pixels: picture }, place) {
+    const [w, h] = [WIDTH / COLUMNS, HEIGHT / ROWS];
+    const left = ((place % COLUMNS) - 1) * w, top = (Math.floor(place / COLUMNS) - 1) * h;
+    pixels.crop(canvas, picture, left, top, 3 * w, 3 * h);
   }
-
-  // Black is equal, and white a third of the whole scale or more; the mean is in grey levels.
-  function paintDifference(from, made) {
-    const heat = new Uint8ClampedArray(made.length);
-    let sum = 0, changed = 0;
-    for (let i = 0; i < made.length; i += 3) {
-      let off = 0, most = 0;
-      for (let c = i; c < i + 3; c++) {
-        off += Math.abs(from[c] - made[c]) / 3;
-        most = Math.max(most, Math.abs(from[c] - made[c]));
-      }
-      sum += off;
-      changed += most > 1 ? 1 : 0;
-      const share = off / 85;
-      heat.set([255 * share, 255 * share * share, 255 * (share - 0.6) * 2.5], i);
-    }
-    VQ.paint(difference.canvas, heat, WIDTH, HEIGHT);
-    return { mean: sum / (WIDTH * HEIGHT), changed };
-  }
-
-  function psnr(from, made) {
-    const error = made.reduce((sum, v, i) => sum + (v - from[i]) ** 2, 0) / made.length;
-    return 10 * Math.log10(255 ** 2 / error);
-  }
-
-  // Copies a part of a picture; what would lie outside stays clear.
-  function crop(canvas, pixels, x, y, w, h) {
-    const context = set(canvas, { width: w, height: h }).getContext("2d"), image = context.createImageData(w, h);
-    for (let i = 0; i < w * h; i++) {
-      const [px, py] = [x + (i % w), y + Math.floor(i / w)];
-      if (px < 0 || py < 0 || px >= WIDTH || py >= HEIGHT) continue;
-      const from = 3 * (py * WIDTH + px);
-      image.data.set([pixels[from], pixels[from + 1], pixels[from + 2], 255], 4 * i);
-    }
-    context.putImageData(image, 0, 0);
-  }
-
-  // ---- each model's codes, as its pictures use them ----
-  const parts = models.map((each, index) => {
-    const uses = Array.from({ length: each.decoder.count }, () => []); // scene by scene, row by row
-    let counted = -1; // of how many pictures the uses are known
-    const [rgb, tint] = [rgbOf(each), tintOf(each)];
-    // What a code stands for: 3 x 3 places of the pictures, with a use of the code in the middle.
-    function around(canvas, use) {
-      const place = use % PLACES, [w, h] = [WIDTH / COLUMNS, HEIGHT / ROWS];
-      const left = ((place % COLUMNS) - 1) * w, top = (Math.floor(place / COLUMNS) - 1) * h;
-      crop(canvas, scenes[Math.floor(use / PLACES)].pixels, left, top, 3 * w, 3 * h);
-    }
-    const card = VQ.codeCard({ decoder: each.decoder, uses, pixels: each.bytes, tint, around });
-    const palette = VQ.palette({ model: each, uses, rgb, tint, changed: () => request() });
-    const distances = VQ.distances({ rgb });
-    // Counts again where there are other pictures than there were; `all` encodes them first.
-    function count(all) {
-      const known = scenes.filter((which) => which.views[index] || (all && which.model === index));
-      uses.forEach((list) => { list.length = 0; });
-      scenes.forEach((which, s) => {
-        if (known.includes(which)) view(which, index).codes.forEach((code, i) => uses[code].push(s * PLACES + i));
-      });
-      counted = known.length;
-      card.refresh();
-    }
-    return { uses, rgb, tint, card, palette, distances, count, counted: () => counted };
-  });
+  const parts = models.map((each, index) => VQ.codeParts(each, { scenes, index, around, changed: () => request() }));
   const part = () => parts[scene().model];
+  const edits = VQ.mapEdits(() => view(), (place) => {
+    const x = place % COLUMNS, y = Math.floor(place / COLUMNS);
+    request(place === undefined ? null : { x0: x, x1: x, y0: y, y1: y });
+  });
 
   // ---- choosing a picture and a model ----
   const thumbnails = el("div", { class: "frames", role: "group", "aria-label": "Pictures" });
@@ -148,15 +75,15 @@
     const s = scenes.indexOf(which);
     const button = thumbnails.children[s] ?? thumbnails.appendChild(
       el("button", { type: "button", id: `frame-${s}`, click: () => { sources.stop(); open(s); } }, el("canvas", {})));
-    crop(button.firstChild, which.pixels, 0, 0, WIDTH, HEIGHT);
+    pixels.crop(button.firstChild, which.pixels, 0, 0, WIDTH, HEIGHT);
     set(button, { "aria-label": which.own ? which.name : `Frame ${s + 1} of ${FRAMES}` });
   }
 
   // A picture of the reader's own: the newest take the place of the oldest.
   let given = 0;
-  function got(pixels, name, again) {
+  function got(picture, name, again) {
     const own = scenes.filter((each) => each.own);
-    const which = { name, own: true, pixels, model: again ? scene().model : models.length - 1, views: [] };
+    const which = { name, own: true, pixels: picture, model: again ? scene().model : models.length - 1, views: [] };
     let place = again ? current : scenes.length;
     if (!again && own.length === MOST) place = FRAMES + (given % MOST);
     if (!again) given += 1;
@@ -166,14 +93,14 @@
   }
 
   function open(s, again = false) {
-    if (!again) keep();
+    if (!again) edits.keep();
     [current, blend] = [s, null];
-    crop(original.canvas, scene().pixels, 0, 0, WIDTH, HEIGHT);
+    pixels.crop(original.canvas, scene().pixels, 0, 0, WIDTH, HEIGHT);
     begin(again);
   }
 
   function choose(index) {
-    keep();
+    edits.keep();
     [scene().model, blend] = [index, null];
     begin(false);
   }
@@ -183,9 +110,9 @@
     model().prepare();
     const start = performance.now(), { vectors } = view();
     took.textContent = `, ${(performance.now() - start).toFixed(0)} ms`;
-    paintChannels(vectors);
+    pixels.paintChannels(channels, vectors);
     if (!again) {
-      part().count(false);
+      part().count();
       slots.forEach(([slot, name]) => slot.replaceChildren(part()[name]));
       if (part().palette.hand === undefined) part().palette.take(view().codes[cursor]);
     }
@@ -233,7 +160,7 @@
       VQ.announce(`${placeName(i)}: code ${code}, at ${count} of the places here.`);
     },
     key: (event) => {
-      if ((event.ctrlKey || event.metaKey) && event.key === "z") undo();
+      if ((event.ctrlKey || event.metaKey) && event.key === "z") edits.undo();
       else if (event.ctrlKey || event.metaKey || event.altKey) return;
       else if (event.key === "Enter" || event.key === " ") act(cursor);
       else if (event.key.toLowerCase() === "p") part().palette.take(view().map[cursor]);
@@ -243,9 +170,9 @@
     paints: () => mode === "paint",
     paint: (i) => {
       [cursor, hover] = [i, null];
-      put([i], () => part().palette.hand);
+      edits.put([i], () => part().palette.hand);
     },
-    painted: keep,
+    painted: edits.keep,
   });
 
   const places = (code) => [...view().map.keys()].filter((i) => view().map[i] === code);
@@ -260,54 +187,15 @@
       morph.input.value = 0;
       morph.refresh();
       request(everywhere);
-    } else if (!finish(mode === "paint" ? [i] : places(code), () => palette.hand)) {
+    } else if (!edits.finish(mode === "paint" ? [i] : places(code), () => palette.hand)) {
       notice = `Code ${code} is the one in hand: take another, by Look or from the palette.`;
       VQ.announce(notice);
     }
   }
 
-  // Puts codeAt(place) in each of the places, and notes in the stroke what was there before.
-  function put(list, codeAt) {
-    const { map } = view();
-    stroke = stroke ?? new Map();
-    for (const i of list) {
-      const code = codeAt(i), x = i % COLUMNS, y = Math.floor(i / COLUMNS);
-      if (map[i] === code) continue;
-      if (!stroke.has(i)) stroke.set(i, map[i]);
-      map[i] = code;
-      request({ x0: x, x1: x, y0: y, y1: y });
-    }
-  }
-
-  // A stroke of its own, all at once.
-  function finish(list, codeAt) {
-    keep();
-    put(list, codeAt);
-    const changed = stroke.size;
-    VQ.announce(`${changed} codes changed.`);
-    keep();
-    return changed;
-  }
-
-  function keep() {
-    if (stroke?.size) view().history.push(stroke);
-    stroke = null;
-    request();
-  }
-
-  function undo() {
-    keep();
-    const last = view().history.pop();
-    if (!last) return;
-    put(last.keys(), (i) => last.get(i));
-    VQ.announce(`${stroke.size} codes changed back.`);
-    stroke = null;
-  }
-
-  const reset = () => finish(view().map.keys(), (i) => view().codes[i]);
   // A button that does nothing is dimmed but keeps the keyboard's focus.
-  const undoButton = set(VQ.button("Undo", undo), { id: "undo" });
-  const resetButton = set(VQ.button("Reset", reset), { id: "reset" });
+  const undoButton = set(VQ.button("Undo", edits.undo), { id: "undo" });
+  const resetButton = set(VQ.button("Reset", edits.reset), { id: "reset" });
   const changes = el("span", { class: "label number" });
   const difChoice = el("select", { id: "against", "aria-label": "Difference", change: () => {
     against = difChoice.value;
@@ -319,7 +207,7 @@
     ["picture", "picture"], ["encoder", "encoder"], ["distances", "distances"], ["codes", "nearest codes"],
     ["decoder", "decoder"], ["difference", "difference"], ["back", "gradient"],
   ], () => request());
-  const missions = VQ.missions(VQ.codeMissions({ WIDTH, HEIGHT, PLACES, COLUMNS, models, psnr }), () => request());
+  const missions = VQ.missions(VQ.codeMissions({ WIDTH, HEIGHT, PLACES, COLUMNS, models, psnr: pixels.psnr }), () => request());
 
   // ---- drawing ----
   let waiting = false, box = null; // box: the places that are still to be decoded
@@ -353,7 +241,7 @@
     else [made, stale] = [model().decode(map, stale ? everywhere : box), false];
     time.textContent = `, ${(performance.now() - start).toFixed(0)} ms`;
     VQ.paint(decoded.canvas, made, WIDTH, HEIGHT);
-    off = paintDifference(against === "picture" ? scene().pixels : view().plain, made);
+    off = pixels.paintDifference(difference.canvas, against === "picture" ? scene().pixels : view().plain, made);
     apart.textContent = against === "picture"
       ? `${off.mean.toFixed(1)} of 255 on average` : `${number(off.changed)} pixels changed`;
     board.color(part().rgb(map));
@@ -370,7 +258,7 @@
     const place = inPalette === null ? hover ?? cursor : null;
     const code = inPalette ?? map[place];
     const here = places(code);
-    const read = uses[code].filter((use) => Math.floor(use / PLACES) === current).map((use) => use % PLACES);
+    const read = part().placesIn(code, current);
     const count = map.reduce((sum, k, i) => sum + (k !== codes[i]), 0);
     const pointing = hover !== null || inPalette !== null || board.matches(":focus-visible");
     const veiled = pointing && mode !== "paint";
@@ -401,7 +289,7 @@
     set(undoButton, { "aria-disabled": String(!view().history.length) });
     set(resetButton, { "aria-disabled": String(!count) });
     way.tell(VQ.stations({ WIDTH, HEIGHT, ROWS, COLUMNS, model: model(), place: placeName(spot), far, off, codes,
-      psnr: psnr(scene().pixels, made) }));
+      psnr: pixels.psnr(scene().pixels, made) }));
     set(layout, { "data-now": way.now() });
     missions.look({ scene: scene(), view: view(), uses, made, count, hand: palette.hand, off, scenes });
     VQ.state(`frame ${current}; ${mode}; cursor ${cursor}; code ${code}; hand ${palette.hand}; ` +
@@ -435,24 +323,16 @@
   // The frames come one below the other in one picture, which takes a moment to unpack.
   const sheet = new Image();
   sheet.onload = () => {
-    const context = el("canvas", { width: WIDTH, height: FRAMES * HEIGHT }).getContext("2d");
-    context.drawImage(sheet, 0, 0);
-    const { data } = context.getImageData(0, 0, WIDTH, FRAMES * HEIGHT);
-    for (let f = 0; f < FRAMES; f++) {
-      const start = f * WIDTH * HEIGHT;
-      const pixels = Uint8ClampedArray.from({ length: 3 * WIDTH * HEIGHT }, (_, i) => (
-        data[4 * (start + Math.floor(i / 3)) + (i % 3)]));
-      scenes.push({ name: `frame ${f + 1}`, own: false, pixels, model: 0, views: [] });
+    pixels.read(sheet, FRAMES).forEach((picture, f) => {
+      scenes.push({ name: `frame ${f + 1}`, own: false, pixels: picture, model: 0, views: [] });
       thumbnail(scenes[f]);
-    }
+    });
     open(current);
     // The other frames are encoded once this one is there to be seen.
     setTimeout(() => {
-      parts[0].count(true);
-      if (mode === "look" && !view().history.length) {
-        const { uses, palette } = parts[0];
-        palette.take(uses.reduce((best, list, k) => (list.length > uses[best].length ? k : best), 0));
-      }
+      scenes.filter(({ own }) => !own).forEach((each) => view(each, 0));
+      parts[0].count();
+      if (mode === "look") parts[0].palette.take(parts[0].mostUsed());
       request();
     }, 50);
   };
