@@ -63,6 +63,12 @@ GROUPS = {
             "cifar10_jpeg_copy",
         ),
         Row(
+            "the same, 48 channels, 28,000 steps of 64: the photographs' model of chapter 3's page",
+            told.fidelity,
+            (3,),
+            "photographs",
+        ),
+        Row(
             "PSNR of small VQ-VAEs (32 channels, 800 steps of 16) on frames of test mazes (140), "
             "beside coders",
             told.frames_by_rate,
@@ -165,6 +171,12 @@ GROUPS = {
     ],
     "Speed and memory": [
         Row(QUANTIZER, told.quantizer, (1,), "quantizer"),
+        Row(
+            "the whole VQ-VAE in the page, in WebAssembly, one thread of a headless Chromium",
+            told.page_model,
+            (3,),
+            "page_model",
+        ),
         Row(
             "sampling a map of 32 x 32 codes from a gated PixelCNN (8 layers, 64 wide), batch 16, "
             "one CPU thread",

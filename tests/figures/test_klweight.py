@@ -15,8 +15,10 @@ RANDOM = np.random.default_rng(0)
 NAMES = ("0", "1", "10")
 
 
-def pictures(count=3):
-    return RANDOM.integers(0, 256, (count, 3, 4, 4), dtype=np.uint8)
+def pictures(count=3, size=16):
+    """Each of one colour: a WebP loses nothing of such pictures that a test has to see."""
+    colors = RANDOM.integers(0, 256, (count, 3, 1, 1), dtype=np.uint8)
+    return np.broadcast_to(colors, (count, 3, size, size)).copy()
 
 
 FRAMES = pictures()
@@ -37,11 +39,11 @@ def data_in(page):
 
 def pixels(address):
     kind, _, text = address.partition(",")
-    assert kind == "data:image/png;base64"
+    assert kind == "data:image/webp;base64"
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(text))))
 
 
-def test_page_holds_every_picture_as_it_is():
+def test_page_holds_every_picture():
     data = data_in(figure().page)
     found = [data["originals"]]
     found += [point[kind] for point in data["points"] for kind in ("reconstructions", "samples")]
@@ -49,9 +51,10 @@ def test_page_holds_every_picture_as_it_is():
     given += [part for point in POINTS for part in (point.reconstructions, point.samples)]
     for address, wanted in zip(found, given, strict=True):
         row = pixels(address)
-        assert row.shape == (4, 12, 3)
+        assert row.shape == (16, 48, 3)
         for number, picture in enumerate(wanted):
-            assert (row[:, 4 * number : 4 * number + 4] == picture.transpose(1, 2, 0)).all()
+            found = row[:, 16 * number : 16 * number + 16].astype(int)
+            assert np.abs(found - picture.transpose(1, 2, 0)).mean() <= 2
 
 
 def test_places_on_both_kinds_of_scale():

@@ -145,7 +145,7 @@ def _scaled(measure: Measure, count: int) -> dict[str, Any]:
 
 
 def _strip(pictures: Any) -> str:
-    """Pictures in a row, as the address of a PNG."""
+    """Pictures in a row, as the address of a WebP, off by what a PSNR of about 40 dB means."""
     array = np.asarray(pictures)
     if array.ndim != 4 or array.shape[1] != 3 or array.dtype != np.uint8:
         raise ValueError(
@@ -153,8 +153,9 @@ def _strip(pictures: Any) -> str:
         )
     row = array.transpose(2, 0, 3, 1).reshape(array.shape[2], -1, 3)
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(row)).save(buffer, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    picture = Image.fromarray(np.ascontiguousarray(row))
+    picture.save(buffer, "WEBP", quality=95, method=6)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def _still(originals: Any, points: Sequence[WeightPoint]) -> Figure:
