@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, Frame, Page, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Frame, Page, sync_playwright
 
 import browser
 
@@ -19,8 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "_build" / "html" / "book" / "03_images.html"
 FILM = ROOT / "book" / "_static" / "moving.webp"
 VIEW = {"width": 1280, "height": 1400}  # the whole figure at once
-CROP = (0, 48, 672, 512)  # of the figure: the frames, the map and the pictures
 SMALLER = 0.75
+# What is not in the film: what the reader's own pictures and the way step by step are for.
+HIDDEN = ".sources, .way, .note, .slot { display: none !important; }"
 # The frame that has a red floor, a square of it, and the frame that is painted on.
 RED, FLOOR, WALL = 3, (10, 17), 2
 LETTERS = """
@@ -52,10 +53,17 @@ class Film:
 
     def __init__(self, page: Page, frame: Frame):
         self.page, self.frame = page, frame
-        self.corner = frame.frame_element().bounding_box()
+        self.clip = self.shown()
         self.pictures: list[Image.Image] = []
         self.times: list[int] = []
         self.pointer = (0.0, 0.0)
+
+    def shown(self) -> FloatRect:
+        """What is filmed: from the frames down to the pictures' end."""
+        parts = [self.frame.locator(each).bounding_box() for each in (".frames", ".pictures")]
+        top, bottom = parts[0]["y"] - 6, parts[1]["y"] + parts[1]["height"]
+        left, right = parts[0]["x"] - 6, parts[1]["x"] + parts[1]["width"] + 6
+        return {"x": left, "y": top, "width": right - left, "height": bottom - top}
 
     def point(self, x: float, y: float) -> None:
         """Moves the pointer to a place on the page."""
@@ -65,11 +73,8 @@ class Film:
     def take(self, milliseconds: int) -> None:
         """Takes a picture when the figure has drawn itself."""
         self.frame.evaluate("new Promise(r => requestAnimationFrame(() => setTimeout(r, 30)))")
-        left, top = self.corner["x"], self.corner["y"]
-        clip = {"x": left + CROP[0], "y": top + CROP[1]}
-        clip |= {"width": CROP[2] - CROP[0], "height": CROP[3] - CROP[1]}
-        picture = Image.open(io.BytesIO(self.page.screenshot(clip=clip))).convert("RGB")
-        x, y = self.pointer[0] - clip["x"], self.pointer[1] - clip["y"]
+        picture = Image.open(io.BytesIO(self.page.screenshot(clip=self.clip))).convert("RGB")
+        x, y = self.pointer[0] - self.clip["x"], self.pointer[1] - self.clip["y"]
         shape = [(0, 0), (0, 17), (4, 13), (7, 20), (10, 19), (7, 12), (12, 12)]
         corners = [(x + a, y + b) for a, b in shape]
         ImageDraw.Draw(picture).polygon(corners, fill="black", outline="white")
@@ -132,7 +137,8 @@ def film(program: Browser) -> Film:
     element = page.locator("iframe.vq-interactive").first
     element.scroll_into_view_if_needed()
     frame = element.element_handle().content_frame()
-    frame.wait_for_function("document.documentElement.dataset.state")
+    frame.locator("html[data-state*=frame]").wait_for(state="attached")
+    frame.evaluate("css => document.head.append(VQ.el('style', {}, css))", HIDDEN)
     page.wait_for_timeout(1500)
     made = Film(page, frame)
     act(made)
