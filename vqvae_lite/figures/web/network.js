@@ -163,5 +163,5 @@ VQ.network = (function () {
     };
   }
 
-  return { FeatureMap, rows, matrix, convolution, doubling, convolve, double, relu, residuals };
+  return { FeatureMap, upToEight, rows, matrix, convolution, doubling, convolve, double, relu, residuals };
 })();
