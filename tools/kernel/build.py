@@ -54,8 +54,8 @@ def main() -> int:
     except (FileNotFoundError, subprocess.CalledProcessError) as error:
         print(error, file=sys.stderr)
         return 1
-    changed = not WRITTEN.exists() or WRITTEN.read_text() != text
-    WRITTEN.write_text(text)
+    changed = not WRITTEN.exists() or WRITTEN.read_text(encoding="utf-8") != text
+    WRITTEN.write_text(text, encoding="utf-8")
     print(f"{WRITTEN.name}: {len(text)} characters, {'changed' if changed else 'as it was'}")
     return 0
 

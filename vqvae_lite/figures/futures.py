@@ -112,7 +112,7 @@ def explore_futures(
         height=640,
         click="#action-0",
         key="#film|1",
-        uses=["products", "decoder", "board", "painter"],
+        uses=["kernelcode", "kernel", "network", "decoder", "board", "painter"],
     )
 
 

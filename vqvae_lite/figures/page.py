@@ -168,7 +168,7 @@ def pack(values: Any, dtype: str = "float32") -> dict[str, Any]:
 
 
 def pack_steps(values: Any, bits: int) -> dict[str, Any]:
-    """Weights as whole multiples of a step, each row with its own; `VQ.products` reads them.
+    """Weights as whole multiples of a step, each row with its own; `VQ.network` reads them.
 
     Those of fewer than 8 bits `web/prior.js` reads.
 

@@ -77,7 +77,16 @@ def explore_prior(
         height=900,
         click="#step",
         key="#map|ArrowLeft",
-        uses=["products", "decoder", "board", "painter", "prior", "codechoice"],
+        uses=[
+            "kernelcode",
+            "kernel",
+            "network",
+            "decoder",
+            "board",
+            "painter",
+            "prior",
+            "codechoice",
+        ],
     )
 
 

@@ -167,5 +167,5 @@ VQ.network = (function () {
     };
   }
 
-  return { FeatureMap, rows, matrix, convolution, doubling, convolve, double, relu, residuals };
+  return { FeatureMap, upToEight, rows, matrix, convolution, doubling, convolve, double, relu, residuals };
 })();

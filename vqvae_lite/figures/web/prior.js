@@ -1,4 +1,4 @@
-// A `GatedPixelCNN` of pixelcnn.py in plain JavaScript, from what `prior_data` wrote.
+// A `GatedPixelCNN` of pixelcnn.py, from what `prior_data` wrote.
 //
 // It goes along the map as `sample` of sampling.py does, and nothing is computed twice. The
 // vertical stack of a row knows the rows above alone: it is computed for the whole row as soon as
@@ -7,20 +7,19 @@
 // stay, so that one may go back to any place and take another code there.
 VQ.prior = (function () {
   "use strict";
-  const { rows, fours, sums, addDots } = VQ.products;
+  const { allocate, floats, addProducts } = VQ.kernel;
+  const { rows, matrix, upToEight } = VQ.network;
+  const FLOAT = 4; // bytes
 
-  // to[at...] becomes plus[from...] and the products of the weights with the inputs, which are as
-  // many runs along `values` as there are `starts`.
-  function multiply({ outputs, length, weights }, values, starts, plus, from, to, at) {
-    const run = length / starts.length;
-    for (let block = 0; block < outputs; block += 4) {
-      sums.fill(0);
-      for (let r = 0; r < starts.length; r++) {
-        addDots(values, starts[r], run, weights, block * length + 4 * r * run);
-      }
-      const end = Math.min(4, outputs - block);
-      for (let j = 0; j < end; j++) to[at + block + j] = plus[from + block + j] + sums[j];
-    }
+  // All that is computed lies in the kernel's memory. Whoever computes takes a view of all of it,
+  // `all`, and `at`, `from` and `to` count its floats.
+  const room = (count) => allocate(count) / FLOAT;
+
+  // Adds to all[to...] what a layer makes of `count` places side by side, of which the first begins
+  // at all[from]; `down` floats on is the next row of inputs.
+  function multiply({ parts, stored, outer }, from, to, count = 1, down = 0) {
+    parts.forEach(({ address, inner }, r) => addProducts(
+      FLOAT * (from + r * down), FLOAT * stored, inner, address, outer, FLOAT * to, FLOAT * outer, count));
   }
 
   // As `rows`, for steps of a few bits each too, which `pack` lays one after another.
@@ -29,7 +28,7 @@ VQ.prior = (function () {
     if (!narrow) return rows({ steps, step });
     const { shape } = steps, bits = +narrow[1], half = 1 << (bits - 1);
     const bytes = VQ.unpack({ ...steps, dtype: "uint8" }).values, size = VQ.unpack(step).values;
-    const values = new Float64Array(shape.reduce((a, b) => a * b, 1)), length = values.length / shape[0];
+    const values = new Float32Array(shape.reduce((a, b) => a * b, 1)), length = values.length / shape[0];
     for (let i = 0, held = 0, have = 0, at = 0; i < values.length; i++) {
       if (have < bits) {
         held = (held << 8) | bytes[at++];
@@ -42,73 +41,91 @@ VQ.prior = (function () {
     return { shape, length, values };
   }
 
-  function linear({ weight, bias }) {
-    const read = rowsOf(weight);
-    return {
-      outputs: read.shape[0], length: read.length, weights: fours(read),
-      bias: bias ? VQ.unpack(bias).values : null,
-    };
+  // A layer from its rows, with a matrix for each row of its kernel. It reads places of `stored`
+  // floats and writes places of `outer`, both with some that are 0 where the kernel wants them.
+  function layerOf(read, bias = null) {
+    const { shape, length } = read, inputs = shape[shape.length - 1], stored = upToEight(inputs);
+    const high = shape.length === 4 ? shape[1] : 1, run = length / high;
+    const parts = Array.from({ length: high }, (_, r) => matrix(read, (run / inputs) * stored, (i) => {
+      const c = i % stored;
+      return c < inputs ? r * run + Math.floor(i / stored) * inputs + c : -1;
+    }));
+    const { outer } = parts[0], begin = new Float32Array(outer);
+    if (bias) begin.set(VQ.unpack(bias).values);
+    return { parts, stored, outer, bias: begin };
   }
 
-  // tanh(a) * sigmoid(b), a and b the halves of x.
-  function gate(x, to) {
-    const half = to.length;
-    for (let i = 0; i < half; i++) to[i] = Math.tanh(x[i]) / (1 + Math.exp(-x[half + i]));
+  const linear = ({ weight, bias }) => layerOf(rowsOf(weight), bias);
+
+  // A layer whose outputs go half to one thing and half to another, as two.
+  function halves({ weight }) {
+    const { shape: [outputs, ...inputs], length, values } = rowsOf(weight), count = outputs / 2;
+    return [0, count].map((first) => layerOf({
+      shape: [count, ...inputs], length, values: values.subarray(first * length, (first + count) * length),
+    }));
+  }
+
+  // Adds tanh(a) * sigmoid(b) to all[to...], a and b the halves of all[from...].
+  function gate(all, from, half, to) {
+    for (let i = 0; i < half; i++) {
+      all[to + i] += Math.tanh(all[from + i]) / (1 + Math.exp(-all[from + half + i]));
+    }
   }
 
   // What `positions` of attention.py says of each place: sines and cosines of its row and column.
+  // Returns where they begin, and the floats from one place to the next.
   function positions(height, width, channels) {
-    const quarter = channels / 4, values = new Float64Array(height * width * channels);
+    const quarter = channels / 4, step = upToEight(channels), start = room(height * width * step);
+    const all = floats(0);
     for (let place = 0; place < height * width; place++) {
-      const at = place * channels;
+      const at = start + place * step;
       [Math.floor(place / width), place % width].forEach((along, axis) => {
         for (let c = 0; c < quarter; c++) {
           const angle = (2 * Math.PI * along) / 2 ** (2 + c);
-          values[at + 2 * axis * quarter + c] = Math.sin(angle);
-          values[at + (2 * axis + 1) * quarter + c] = Math.cos(angle);
+          all[at + 2 * axis * quarter + c] = Math.sin(angle);
+          all[at + (2 * axis + 1) * quarter + c] = Math.cos(angle);
         }
       });
     }
-    return values;
+    return { start, step };
   }
 
-  // A `CausalAttention` along a map of so many places: look(h, at, place) adds to the features of
-  // a place, which are at h[at...], what it finds at the places up to itself.
-  function attentionOn({ head, norm, look, out }, channels, places) {
-    const [scale, shift] = [norm.scale, norm.shift].map((part) => VQ.unpack(part).values);
-    const [looking, onward] = [look, out].map(linear);
-    const nothing = new Float64Array(3 * channels), parts = new Float64Array(3 * channels);
-    const keys = new Float64Array(places * channels), values = new Float64Array(places * channels);
-    const normed = new Float64Array(channels), found = new Float64Array(channels);
-    const shares = new Float64Array(places);
+  // A `CausalAttention` along a map of so many places: look(all, at, place) adds to the features
+  // of a place, which are at all[at...], what it finds at the places up to itself. Its channels are
+  // whole heads, of 16.
+  function attentionOn({ head, scale, shift, look, out }, channels, places) {
+    const many = upToEight(places); // keys: a row for each channel; values: for each head and place
+    const [keys, values] = [room(channels * many), room(channels * places)];
+    const [normed, parts, shares, found] = [channels, 3 * channels, many, channels].map(room);
 
-    return function (h, at, place) {
+    return function (all, at, place) {
       let mean = 0, spread = 0;
-      for (let i = 0; i < channels; i++) mean += h[at + i] / channels;
-      for (let i = 0; i < channels; i++) spread += (h[at + i] - mean) ** 2 / channels;
+      for (let i = 0; i < channels; i++) mean += all[at + i] / channels;
+      for (let i = 0; i < channels; i++) spread += (all[at + i] - mean) ** 2 / channels;
       for (let i = 0; i < channels; i++) {
-        normed[i] = ((h[at + i] - mean) / Math.sqrt(spread + 1e-5)) * scale[i] + shift[i];
+        all[normed + i] = ((all[at + i] - mean) / Math.sqrt(spread + 1e-5)) * scale[i] + shift[i];
       }
-      multiply(looking, normed, [0], nothing, 0, parts, 0);
-      keys.set(parts.subarray(channels, 2 * channels), place * channels);
-      values.set(parts.subarray(2 * channels), place * channels);
+      all.fill(0, parts, parts + 3 * channels);
+      multiply(look, normed, parts);
+      all.fill(0, found, found + channels);
       for (let start = 0; start < channels; start += head) {
+        const query = parts + start, key = query + channels, value = key + channels;
+        for (let i = 0; i < head; i++) all[keys + (start + i) * many + place] = all[key + i];
+        all.copyWithin(values + start * places + place * head, value, value + head);
+
+        all.fill(0, shares, shares + many);
+        addProducts(FLOAT * query, 0, head, FLOAT * (keys + start * many), many, FLOAT * shares, 0, 1);
         let highest = -Infinity, sum = 0;
-        for (let other = 0; other <= place; other++) {
-          let score = 0;
-          for (let i = start; i < start + head; i++) score += parts[i] * keys[other * channels + i];
-          shares[other] = score / Math.sqrt(head);
-          highest = Math.max(highest, shares[other]);
+        for (let i = shares; i <= shares + place; i++) highest = Math.max(highest, all[i]);
+        for (let i = shares; i <= shares + place; i++) {
+          all[i] = Math.exp((all[i] - highest) / Math.sqrt(head));
+          sum += all[i];
         }
-        found.fill(0, start, start + head);
-        for (let other = 0; other <= place; other++) {
-          const share = Math.exp(shares[other] - highest);
-          sum += share;
-          for (let i = start; i < start + head; i++) found[i] += share * values[other * channels + i];
-        }
-        for (let i = start; i < start + head; i++) found[i] /= sum;
+        addProducts(FLOAT * shares, 0, place + 1, FLOAT * (values + start * places), head,
+          FLOAT * (found + start), 0, 1);
+        for (let i = start; i < start + head; i++) all[found + i] /= sum;
       }
-      multiply(onward, found, [0], h, at, h, at);
+      multiply(out, found, at);
     };
   }
 
@@ -119,65 +136,69 @@ VQ.prior = (function () {
   //   logits(place)  of all codes at a place, known or the next, given the codes before it
   return function (data) {
     const embedding = rowsOf(data.embedding), channels = embedding.length, reach = data.reach;
-    const layers = data.layers.map((layer) => (
-      Object.fromEntries(Object.entries(layer).map(([name, part]) => [name, linear(part)]))));
-    const [hidden, last] = data.head.map(linear);
+    const layers = data.layers.map(({ condition, ...layer }) => ({
+      ...Object.fromEntries(Object.entries(layer).map(([name, part]) => [name, linear(part)])),
+      conditions: condition && halves(condition), // of the vertical gates, and of the horizontal ones
+    }));
+    const attention = Object.entries(data.attention).map(([l, { head, norm, look, out }]) => [l, {
+      head, scale: VQ.unpack(norm.scale).values, shift: VQ.unpack(norm.shift).values,
+      look: linear(look), out: linear(out),
+    }]);
+    const [hidden, last] = data.head.map(linear), [count] = data.head[1].weight.steps.shape;
     const vector = (k) => embedding.values.subarray(k * channels, (k + 1) * channels);
+    const size = upToEight(channels), both = upToEight(2 * channels); // floats of a place
 
     function on(height, width) {
       // Features lie with zeros around them, as many as the kernels reach over the edge.
-      const vWidth = width + 2 * reach, hWidth = width + reach;
-      const vAt = (y, x) => ((y + reach) * vWidth + x + reach) * channels;
-      const hAt = (y, x) => (y * hWidth + reach + x) * channels;
-      const gatesAt = (y, x) => 2 * (y * width + x) * channels;
-      const maps = (count, size) => Array.from({ length: count }, () => new Float64Array(size));
-      const vertical = maps(layers.length + 1, (height + reach) * vWidth * channels);
-      const horizontal = maps(layers.length + 1, height * hWidth * channels);
-      const gates = maps(layers.length, 2 * height * width * channels);
+      const vRow = (width + 2 * reach) * size, hRow = (width + reach) * size;
+      const vAt = (y, x) => (y + reach) * vRow + (x + reach) * size;
+      const hAt = (y, x) => y * hRow + (reach + x) * size;
+      const gatesAt = (y, x) => (y * width + x) * both;
+      const maps = (count, size) => Array.from({ length: count }, () => room(size));
+      const vertical = maps(layers.length + 1, (height + reach) * vRow);
+      const horizontal = maps(layers.length + 1, height * hRow);
+      const gates = maps(layers.length, height * width * both);
       const codes = new Int32Array(height * width);
-      const both = new Float64Array(2 * channels), cell = new Float64Array(channels);
-      const inner = new Float64Array(channels);
+      const open = room(width * both), cell = room(size); // gates, and what they let through
+      const [features, inner, result] = [size, size, last.outer].map(room);
       const where = data.positions ? positions(height, width, data.positions) : null;
-      const told = new Float64Array(4 * channels), nothing = new Float64Array(4 * channels);
-      const attention = Object.fromEntries(Object.entries(data.attention).map(
+      const looks = Object.fromEntries(attention.map(
         ([l, part]) => [l, attentionOn(part, channels, height * width)]));
       // Codes that are known; rows and places whose features are there.
       let known = 0, rowsDone = 0, placesDone = 0;
 
-      function computeRow(y) {
+      function computeRow(all, y) {
         for (let x = 0; y > 0 && x < width; x++) {
-          vertical[0].set(vector(codes[(y - 1) * width + x]), vAt(y, x));
+          all.set(vector(codes[(y - 1) * width + x]), vertical[0] + vAt(y, x));
         }
         layers.forEach((layer, l) => {
-          const below = vertical[l], above = vertical[l + 1];
+          const below = vertical[l] + vAt(y, 0), above = vertical[l + 1] + vAt(y, 0);
+          const onward = gates[l] + gatesAt(y, 0);
           for (let x = 0; x < width; x++) {
-            const at = vAt(y, x);
-            const starts = Array.from({ length: reach + 1 }, (_, r) => vAt(y - reach + r, x - reach));
-            multiply(layer.vertical, below, starts, layer.vertical.bias, 0, both, 0);
-            if (where) {
-              const place = (y * width + x) * data.positions;
-              multiply(layer.condition, where, [place], nothing, 0, told, 0);
-              for (let i = 0; i < 2 * channels; i++) both[i] += told[i];
-            }
-            gate(both, cell);
-            for (let i = 0; i < channels; i++) above[at + i] = below[at + i] + cell[i];
-            multiply(layer.down, above, [at], layer.down.bias, 0, gates[l], gatesAt(y, x));
-            for (let i = 0; where && i < 2 * channels; i++) {
-              gates[l][gatesAt(y, x) + i] += told[2 * channels + i];
-            }
+            all.set(layer.vertical.bias, open + x * both);
+            all.set(layer.down.bias, onward + x * both);
           }
+          layer.conditions?.forEach((part, i) => (
+            multiply(part, where.start + y * width * where.step, i ? onward : open, width)));
+          multiply(layer.vertical, below - reach * (vRow + size), open, width, vRow);
+          all.copyWithin(above, below, below + width * size);
+          for (let x = 0; x < width; x++) gate(all, open + x * both, channels, above + x * size);
+          multiply(layer.down, above, onward, width);
         });
       }
 
-      function computePlace(y, x) {
-        const at = hAt(y, x);
-        if (x > 0) horizontal[0].set(vector(codes[y * width + x - 1]), at);
+      function computePlace(all, y, x) {
+        const at = hAt(y, x), here = gatesAt(y, x);
+        if (x > 0) all.set(vector(codes[y * width + x - 1]), horizontal[0] + at);
         layers.forEach((layer, l) => {
-          const h = horizontal[l];
-          multiply(layer.horizontal, h, [hAt(y, x - reach)], gates[l], gatesAt(y, x), both, 0);
-          gate(both, cell);
-          multiply(layer.out, cell, [0], h, at, horizontal[l + 1], at);
-          if (attention[l]) attention[l](horizontal[l + 1], at, y * width + x);
+          const h = horizontal[l] + at, next = horizontal[l + 1] + at;
+          all.copyWithin(open, gates[l] + here, gates[l] + here + both);
+          multiply(layer.horizontal, h - reach * size, open);
+          all.fill(0, cell, cell + size);
+          gate(all, open, channels, cell);
+          all.copyWithin(next, h, h + size);
+          multiply(layer.out, cell, next);
+          if (looks[l]) looks[l](all, next, y * width + x);
         });
       }
 
@@ -185,18 +206,20 @@ VQ.prior = (function () {
         if (!(place >= 0 && place <= known && place < codes.length)) {
           throw new RangeError(`place must be known or the next, 0 to ${known}, got ${place}`);
         }
+        const all = floats(0);
         for (; placesDone <= place; placesDone++) {
           const y = Math.floor(placesDone / width);
-          for (; rowsDone <= y; rowsDone++) computeRow(rowsDone);
-          computePlace(y, placesDone % width);
+          for (; rowsDone <= y; rowsDone++) computeRow(all, rowsDone);
+          computePlace(all, y, placesDone % width);
         }
-        const at = hAt(Math.floor(place / width), place % width);
-        const rectify = (values) => values.map((value) => Math.max(0, value));
-        const features = rectify(horizontal[layers.length].subarray(at, at + channels));
-        multiply(hidden, features, [0], hidden.bias, 0, inner, 0);
-        const result = new Float64Array(last.outputs);
-        multiply(last, rectify(inner), [0], last.bias, 0, result, 0);
-        return result;
+        const at = horizontal[layers.length] + hAt(Math.floor(place / width), place % width);
+        for (let i = 0; i < size; i++) all[features + i] = Math.max(0, all[at + i]);
+        all.set(hidden.bias, inner);
+        multiply(hidden, features, inner);
+        for (let i = 0; i < size; i++) all[inner + i] = Math.max(0, all[inner + i]);
+        all.set(last.bias, result);
+        multiply(last, inner, result);
+        return Float64Array.from(all.subarray(result, result + count));
       }
 
       function put(code) {
@@ -212,6 +235,6 @@ VQ.prior = (function () {
 
       return { known: () => known, put, back, logits };
     }
-    return { count: last.outputs, on };
+    return { count, on };
   };
 })();
