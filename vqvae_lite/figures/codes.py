@@ -44,7 +44,7 @@ def explore_codes(
         photographs: another such model, with as many halvings, through which the reader's own
             pictures go; None: they go through `model`.
         chosen: the frame that the page opens with.
-        bits: of a weight in the page, 16 or 8; see `decoder_data`.
+        bits: of a weight in the page, 16, or 2 to 8; see `decoder_data`.
 
     Raises:
         TypeError: `frames` is no uint8 tensor.
@@ -164,8 +164,8 @@ def decoder_data(model: VQVAE, *, bits: int = 16) -> dict[str, Any]:
 
     Args:
         model: a model with one codebook, whose quantizer has its vectors: see `codebook_of`.
-        bits: of a weight, 16 or 8. With 8 the book's model paints a pixel half a grey level off on
-            average, in half the space.
+        bits: of a weight, 16, or 2 to 8. With 8 the book's model paints a pixel half a grey level
+            off on average, in half the space.
     """
     decoder = model.decoder
     # Both kinds of convolution as (out, height, width, in); a transposed one is (in, out, ...).
@@ -183,7 +183,7 @@ def encoder_data(model: VQVAE, *, bits: int = 16) -> dict[str, Any]:
 
     Args:
         model: a model of images.
-        bits: of a weight, 16 or 8.
+        bits: of a weight, 16, or 2 to 8.
     """
     encoder, plain = model.encoder, (0, 2, 3, 1)
     return {

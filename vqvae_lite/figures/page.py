@@ -147,8 +147,8 @@ def pack(values: Any, dtype: str = "float32") -> dict[str, Any]:
 
     Args:
         values: a tensor or array.
-        dtype: "uint8", "int8", "int16", "int32", "float16" or "float32"; or, for `web/prior.js`
-            alone, "int2" to "int7": whole numbers of so many bits, one after another.
+        dtype: "uint8", "int8", "int16", "int32", "float16" or "float32"; or "int2" to "int7":
+            whole numbers of so many bits, one after another.
 
     Raises:
         ValueError: another dtype.
@@ -169,8 +169,6 @@ def pack(values: Any, dtype: str = "float32") -> dict[str, Any]:
 
 def pack_steps(values: Any, bits: int) -> dict[str, Any]:
     """Weights as whole multiples of a step, each row with its own; `VQ.network` reads them.
-
-    Those of fewer than 8 bits `web/prior.js` reads.
 
     A row's step is its largest weight by 2 ** (bits - 1) - 1, so that it loses at most half a step.
 

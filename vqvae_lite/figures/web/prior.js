@@ -22,25 +22,6 @@ VQ.prior = (function () {
       FLOAT * (from + r * down), FLOAT * stored, inner, address, outer, FLOAT * to, FLOAT * outer, count));
   }
 
-  // As `rows`, for steps of a few bits each too, which `pack` lays one after another.
-  function rowsOf({ steps, step }) {
-    const narrow = /^int([2-7])$/.exec(steps.dtype);
-    if (!narrow) return rows({ steps, step });
-    const { shape } = steps, bits = +narrow[1], half = 1 << (bits - 1);
-    const bytes = VQ.unpack({ ...steps, dtype: "uint8" }).values, size = VQ.unpack(step).values;
-    const values = new Float32Array(shape.reduce((a, b) => a * b, 1)), length = values.length / shape[0];
-    for (let i = 0, held = 0, have = 0, at = 0; i < values.length; i++) {
-      if (have < bits) {
-        held = (held << 8) | bytes[at++];
-        have += 8;
-      }
-      have -= bits;
-      values[i] = ((held >> have) - half) * size[Math.floor(i / length)];
-      held &= (1 << have) - 1;
-    }
-    return { shape, length, values };
-  }
-
   // A layer from its rows, with a matrix for each row of its kernel. It reads places of `stored`
   // floats and writes places of `outer`, both with some that are 0 where the kernel wants them.
   function layerOf(read, bias = null) {
@@ -55,11 +36,11 @@ VQ.prior = (function () {
     return { parts, stored, outer, bias: begin };
   }
 
-  const linear = ({ weight, bias }) => layerOf(rowsOf(weight), bias);
+  const linear = ({ weight, bias }) => layerOf(rows(weight), bias);
 
   // A layer whose outputs go half to one thing and half to another, as two.
   function halves({ weight }) {
-    const { shape: [outputs, ...inputs], length, values } = rowsOf(weight), count = outputs / 2;
+    const { shape: [outputs, ...inputs], length, values } = rows(weight), count = outputs / 2;
     return [0, count].map((first) => layerOf({
       shape: [count, ...inputs], length, values: values.subarray(first * length, (first + count) * length),
     }));
@@ -135,7 +116,7 @@ VQ.prior = (function () {
   //   back(place)    forgets the codes from that place on
   //   logits(place)  of all codes at a place, known or the next, given the codes before it
   return function (data) {
-    const embedding = rowsOf(data.embedding), channels = embedding.length, reach = data.reach;
+    const embedding = rows(data.embedding), channels = embedding.length, reach = data.reach;
     const layers = data.layers.map(({ condition, ...layer }) => ({
       ...Object.fromEntries(Object.entries(layer).map(([name, part]) => [name, linear(part)])),
       conditions: condition && halves(condition), // of the vertical gates, and of the horizontal ones
