@@ -8,7 +8,8 @@ from PIL import Image
 
 import plots
 from built import HTML, built  # noqa: F401  (the fixture that wants a fresh book)
-from vqvae_lite.figures.plots import INK
+from vqvae_lite.figures.page import _WEB as WEB
+from vqvae_lite.figures.plots import COLORS, INK
 
 PAGE = "book/01_quantizer"
 STILL = "article .cell_output button.vq-still"
@@ -40,8 +41,11 @@ def theme(page, name):
     page.evaluate(f"document.querySelector('{STILL} img').decode()")
 
 
-def test_the_ink_is_that_of_the_package():
+def test_ink_and_colors_are_those_of_the_package():
     assert plots.INK == INK
+    for name in ("blue", "vermilion", "green"):
+        assert plots.LIGHTER[name][0] == COLORS[name].lower()
+        assert f"--{name}: {plots.LIGHTER[name][1]}" in (WEB / "common.css").read_text()
 
 
 def test_a_figure_of_another_maker_is_refused():
