@@ -22,12 +22,18 @@
   const scene = () => scenes[current];
   const model = () => models[scene().model];
 
-  // What a model makes of a picture: its codes, the map that the reader may change, the vectors.
+  // What a model makes of a picture: its codes, the map that the reader may change, the vectors; and
+  // how many milliseconds encoding and decoding took.
   function view(which = scene(), index = which.model) {
-    const { codes, vectors } = which.views[index] ?? models[index].encode(which.pixels);
-    which.views[index] = which.views[index] ?? { codes, vectors, map: codes.slice(), history: [], plain: null };
+    if (!which.views[index]) {
+      models[index].prepare();
+      const start = performance.now(), { codes, vectors } = models[index].encode(which.pixels);
+      const took = { encoder: performance.now() - start, decoder: 0 };
+      which.views[index] = { codes, vectors, map: codes.slice(), history: [], plain: null, took };
+    }
     return which.views[index];
   }
+  const milliseconds = (time) => `, ${time.toFixed(0)} ms`;
 
   const number = (n) => n.toLocaleString("en");
   const placeName = (i) => `row ${Math.floor(i / COLUMNS) + 1}, column ${(i % COLUMNS) + 1}`;
@@ -107,10 +113,8 @@
 
   // Encodes the picture by its model, if that has not been done, and shows what that gives.
   function begin(again) {
-    model().prepare();
-    const start = performance.now(), { vectors } = view();
-    took.textContent = `, ${(performance.now() - start).toFixed(0)} ms`;
-    pixels.paintChannels(channels, vectors);
+    took.textContent = milliseconds(view().took.encoder);
+    pixels.paintChannels(channels, view().vectors);
     if (!again) {
       part().count();
       slots.forEach(([slot, name]) => slot.replaceChildren(part()[name]));
@@ -227,7 +231,10 @@
   function decode() {
     const { map, codes } = view(), { decoder } = model(), { hand } = part().palette;
     const start = performance.now();
-    if (!view().plain) view().plain = model().decode(codes);
+    if (!view().plain) {
+      view().plain = model().decode(codes);
+      view().took.decoder = performance.now() - start;
+    }
     if (blend) {
       // A number that no code has stands for the vector between two.
       const [from, to] = [decoder.vector(blend.code), decoder.vector(hand)];
@@ -239,7 +246,7 @@
       stale = true;
     } else if (map.every((code, i) => code === codes[i])) [made, stale] = [view().plain, true];
     else [made, stale] = [model().decode(map, stale ? everywhere : box), false];
-    time.textContent = `, ${(performance.now() - start).toFixed(0)} ms`;
+    time.textContent = milliseconds(made === view().plain ? view().took.decoder : performance.now() - start);
     VQ.paint(decoded.canvas, made, WIDTH, HEIGHT);
     off = pixels.paintDifference(difference.canvas, against === "picture" ? scene().pixels : view().plain, made);
     apart.textContent = against === "picture"
