@@ -39,6 +39,12 @@ TRAINED_BY = {
     "likelihood/vimco": ("maze", "quick", "vimco", ImageData(32)),
     "likelihood/vqvae": ("maze", "quick", "vqvae", ImageData(32)),
     "maze": ("maze", "paper", "vqvae", ImageData(84, mirrored=True)),
+    "photographs": (
+        "folder",
+        "quick",
+        "vqvae",
+        ImageData(32, "cifar10-jpeg/train", mirrored=True),
+    ),
     "phonemes_wavenet": ("speech", "paper", "soundvqvae", SoundData(16000, 5120, 0, FIVE)),
     "prior": ("prior", "paper", "pixelcnn", CodeData("46194ffc6ece")),
     "prior_small": ("prior", "quick", "pixelcnn", CodeData("46194ffc6ece")),
