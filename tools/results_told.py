@@ -328,13 +328,13 @@ def full_size(d: dict) -> str:
 
 
 def page_model(d: dict) -> str:
-    sixteen, eight = d["maze_16_bits"], d["maze_8_bits"]
+    sixteen, seven = d["maze_16_bits"], d["maze_7_bits"]
     faster, kb = d["times_faster_than_plain"], d["weights_kb"]
     return (
         f"encoding {faster['encode']:.0f} and decoding {faster['decode']:.0f} times as fast as the "
         f"same in plain JavaScript; largest difference from PyTorch, with weights of 16 bits, "
         f"{max(sixteen['vectors_apart'], sixteen['pictures_apart']):.4f} of a range of 2; with the "
-        f"8 bits of the book's page {eight['codes_equal']:.1%} of the codes are the same and the "
-        f"pictures {eight['grey_levels_apart']:.1f} of 255 grey levels apart on average; "
+        f"7 bits of the book's pages {seven['codes_equal']:.1%} of the codes are the same and the "
+        f"pictures {seven['grey_levels_apart']:.1f} of 255 grey levels apart on average; "
         f"{kb['maze']} and {kb['photographs']} kB of weights"
     )

@@ -113,7 +113,7 @@ def _model_data(name: str, model: VQVAE, bits: int) -> dict[str, Any]:
         "decoder": decoder_data(model, bits=bits),
         "encoder": encoder_data(model, bits=bits),
         "colors": pack(colors_of_codebook(model), "uint8"),
-        "atlas": pack(plane, "float32"),
+        "atlas": pack(plane, "float16"),
     }
 
 
