@@ -10,12 +10,12 @@ import pytest
 import refresh_figures
 from refresh_figures import Sources
 
-PAGE = "<h>{title}</h><s>\n{css}\n</s><d>{data}</d><c>{common}</c>\n{own}\n<t>{title}</t>"
+PAGE = "<p>{policy}</p><h>{title}</h><s>\n{css}\n</s><d>{data}</d><c>{common}</c>\n{own}\n<t>{title}</t>"
 FILES = {
-    "page.py": f"_PAGE = {PAGE!r}\n",
+    "page.py": f"_PAGE = {PAGE!r}\n_POLICY = 'old'\n",
     "web/common.css": "a {}\n",
     "web/common.js": "const VQ = 1;",
-    "web/tool.js": "tool();\n",
+    "web/tool.js": "// A tool.\ntool();\n",
     "web/probe.js": "probe('é < &');",
 }
 NAMES = [name.removeprefix("web/") for name in FILES if name.startswith("web/")]
@@ -26,8 +26,8 @@ def sources(**changes):
     return Sources((FILES | changes).__getitem__, NAMES)
 
 
-def page_of(own="tool();\nprobe('é < &');", heading="<h>T &amp; S</h>"):
-    return f"{heading}<s>\na {{}}\n</s><d>{DATA}</d><c>const VQ = 1;</c>\n{own}\n<t>T &amp; S</t>"
+def page_of(own="tool();\nprobe('é < &');", heading="<h>T &amp; S</h>", policy="old"):
+    return f"<p>{policy}</p>{heading}<s>\na {{}}\n</s><d>{DATA}</d><c>const VQ = 1;</c>\n{own}\n<t>T &amp; S</t>"
 
 
 @pytest.fixture
@@ -59,9 +59,17 @@ def figure_in(path):
 def test_a_figure_gets_the_new_files_and_page_and_keeps_its_data(notebook):
     path = notebook(page_of())
     page = PAGE.replace("<h>{title}</h>", "<h1>{title}</h1>")
-    new = sources(**{"web/tool.js": "new();", "page.py": f"_PAGE = {page!r}\n"})
+    page = f"_PAGE = {page!r}\n_POLICY = \"'new'\"\n"
+    new = sources(**{"web/tool.js": "// A new tool.\n  new();", "page.py": page})
     assert refresh_figures.refresh(path, sources(), new) == 1
-    assert figure_in(path) == page_of("new();\nprobe('é < &');", "<h1>T &amp; S</h1>")
+    wanted = page_of("new();\nprobe('é < &');", "<h1>T &amp; S</h1>", "&#x27;new&#x27;")
+    assert figure_in(path) == wanted
+
+
+def test_a_figure_from_when_pages_held_comments_is_known(notebook):
+    path = notebook(page_of("// A tool.\ntool();\nprobe('é < &');"))
+    assert refresh_figures.refresh(path, sources(), sources()) == 1
+    assert figure_in(path) == page_of()
 
 
 def test_a_notebook_whose_figures_are_fresh_is_not_written(notebook):

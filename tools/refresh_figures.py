@@ -21,6 +21,10 @@ import nbformat
 import notebook_file
 
 ROOT = notebook_file.ROOT
+sys.path.insert(0, str(ROOT))
+
+from vqvae_lite.figures.page import compact  # noqa: E402
+
 FIGURES = ROOT / "vqvae_lite" / "figures"
 SRCDOC = re.compile(r'(?<= srcdoc=")[^"]*(?=">)')
 
@@ -29,11 +33,15 @@ class Sources:
     """What figures are made of: the page around them, and the files in `web`."""
 
     def __init__(self, read, names: list[str]):
-        self.files = {name: read(f"web/{name}").strip() for name in names}
+        whole = {name: read(f"web/{name}").strip() for name in names}
+        self.files = {name: compact(text) for name, text in whole.items()}
+        # How a file may stand in a page: earlier ones held their comments too.
+        self.forms = [*self.files.items(), *whole.items()]
         tree = ast.parse(read("page.py"))
         values = (node for node in tree.body if isinstance(node, ast.Assign))
         constants = {node.targets[0].id: node.value for node in values}
         self.page = ast.literal_eval(constants["_PAGE"])
+        self.policy = ast.literal_eval(constants["_POLICY"])
 
     def parts(self, page: str) -> dict[str, str]:
         """What stands in the gaps of a page; scripts and styles as the names of their files.
@@ -58,20 +66,25 @@ class Sources:
         """The files whose texts follow each other in a text."""
         found = []
         while text:
-            name = next(
-                (n for n, file in self.files.items() if n.endswith(kind) and text.startswith(file)),
-                None,
+            name, file = next(
+                (
+                    each
+                    for each in self.forms
+                    if each[0].endswith(kind) and text.startswith(each[1])
+                ),
+                ("", ""),
             )
-            if name is None:
+            if not name:
                 raise ValueError(f"no file of figures/web begins with {text[:60]!r}")
             found.append(name)
-            text = text[len(self.files[name]) :].lstrip("\n")
+            text = text[len(file) :].lstrip("\n")
         return " ".join(found)
 
     def assemble(self, parts: dict[str, str]) -> str:
         """The page of parts that `parts` gave, with these files."""
         texts = {key: "\n".join(map(self.files.get, parts[key].split())) for key in ("css", "own")}
-        return self.page.format(**parts | texts | {"common": self.files["common.js"]})
+        texts |= {"common": self.files["common.js"], "policy": html.escape(self.policy)}
+        return self.page.format(**parts | texts)
 
 
 def at_commit(commit: str) -> Sources:

@@ -191,8 +191,14 @@ def _source(path: Path) -> str:
     text = path.read_text(encoding="utf-8").strip()
     if "</script" in text or "</style" in text:
         raise ValueError(f"{path.name} must not hold a closing script or style tag")
-    # Without indentation and comments of whole lines a page is a quarter shorter. No text in the
-    # scripts goes over several lines.
+    return compact(text)
+
+
+def compact(text: str) -> str:
+    """A script or style without indentation and without comments of whole lines.
+
+    No string in `web` goes over several lines.
+    """
     lines = [line.strip() for line in text.splitlines()]
     return "\n".join(line for line in lines if line and not line.startswith("//"))
 
