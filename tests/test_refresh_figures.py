@@ -27,7 +27,8 @@ def sources(**changes):
 
 
 def page_of(own="tool();\nprobe('é < &');", heading="<h>T &amp; S</h>", policy="old"):
-    return f"<p>{policy}</p>{heading}<s>\na {{}}\n</s><d>{DATA}</d><c>const VQ = 1;</c>\n{own}\n<t>T &amp; S</t>"
+    style, common = "<s>\na {}\n</s>", "<c>const VQ = 1;</c>"
+    return f"<p>{policy}</p>{heading}{style}<d>{DATA}</d>{common}\n{own}\n<t>T &amp; S</t>"
 
 
 @pytest.fixture
