@@ -292,6 +292,8 @@ def test_codes_show_as_they_are_drawn_where_that_is_wished(visit, motion):
     assert bool(shown) == (motion == "no-preference")
     pressed = "live" if motion == "no-preference" else "finished"
     assert visit.page.locator(f"#{pressed}").get_attribute("aria-pressed") == "true"
+    visit.page.locator("#live").dispatch_event("click")  # out of use where motion is not welcome
+    assert visit.page.locator(f"#{pressed}").get_attribute("aria-pressed") == "true"
     visit.click("#finished")
     visit.page.evaluate("lines.length = 0")
     visit.press("ArrowUp")

@@ -20,12 +20,13 @@
 
   // ---- the film ----
   const model = VQ.dynamics(VQ.data.dynamics).on(ROWS, COLUMNS), decoder = VQ.decoder(VQ.data.decoder);
-  let walk = 0, { seed } = VQ.data, temperature = 1, watched = !VQ.still();
+  let walk = 0, { seed } = VQ.data, temperature = 1, watched = true;
   let maps = [], actions = []; // one action after each map but the last
   let drawing = null; // the frame that is being drawn: {action, codes, there}
   let queued = null; // the action that waits for it
   let took = null; // ms that the last frame took
 
+  const watching = () => watched && !VQ.still();
   const imagined = () => maps.length - SEEN;
   // Frames of the film whose actions are those of the recorded walk.
   function together() {
@@ -54,10 +55,10 @@
     drawing = mine;
     show();
     const started = performance.now();
-    let since = started, band = 0;
+    let since = 0, band = 0; // since 0: the first step is one look at the reader already
     for (const there of model.next(from, done, { codes: mine.codes, temperature, seed })) {
       mine.there = there;
-      if (watched && !VQ.still() && there - band >= BAND * COLUMNS) {
+      if (watching() && there - band >= BAND * COLUMNS) {
         band = there;
         draw();
         await new Promise(requestAnimationFrame);
@@ -162,10 +163,10 @@
   // ---- drawing ----
   // Codes that are not there yet are still those of the frame before.
   function draw() {
-    const codes = drawing && watched ? drawing.codes : maps[maps.length - 1];
+    const codes = drawing && watching() ? drawing.codes : maps[maps.length - 1];
     paint(codes, PLACES);
     map.color(Uint8Array.from({ length: 3 * PLACES }, (_, i) => colors[3 * codes[Math.floor(i / 3)] + (i % 3)]));
-    const row = drawing && watched ? Math.floor(drawing.there / COLUMNS) : 0;
+    const row = drawing && watching() ? Math.floor(drawing.there / COLUMNS) : 0;
     set(line, { style: row ? `top: ${(100 * row) / ROWS}%` : "display: none" });
     map.mark({ outlined: row ? Array.from({ length: row * COLUMNS }, (_, i) => i) : [] });
   }
@@ -183,8 +184,8 @@
     VQ.announce(told.textContent);
     set(along, { "aria-disabled": String(!canFollow()) });
     set(again, { "aria-disabled": String(!imagined() && !drawing) });
-    set(live, { "aria-pressed": String(watched) });
-    set(finished, { "aria-pressed": String(!watched) });
+    set(live, { "aria-pressed": String(watching()), "aria-disabled": String(VQ.still()) });
+    set(finished, { "aria-pressed": String(!watching()) });
     starts.forEach((node, i) => set(node, { "aria-pressed": String(i === walk) }));
     const last = maps[maps.length - 1];
     VQ.state(`start ${walk}; frames ${imagined()}; path ${actions.slice(SEEN - 1).map((a) => names[a]).join(",")}; ` +
