@@ -106,7 +106,8 @@
   });
 
   const painterOf = (canvas) => VQ.painter(decoder, shape, canvas);
-  const picture = el("canvas", {}), real = el("canvas", { id: "real" });
+  const picture = el("canvas", { role: "img", "aria-label": "The frame, decoded from its codes" });
+  const real = el("canvas", { id: "real", role: "img", "aria-label": "What really came" });
   const paint = painterOf(picture), paintReal = painterOf(real);
   const line = el("div", { class: "line-of-drawing" });
   const film = el("div", {
@@ -156,8 +157,9 @@
     }
     if (!imagined()) return `The last of ${SEEN} frames that were seen. Walk on: what is done next?`;
     const seconds = (took / 1000).toFixed(took < 950 ? 2 : 1);
+    const news = maps.length - together() <= 1 ? reason() : "";
     return `After \u201c${names[actions[actions.length - 1]]}\u201d: imagined here, ` +
-      `${PLACES} codes in ${seconds} s. ${reason()}`;
+      `${PLACES} codes in ${seconds} s. ${news}`;
   }
 
   // ---- drawing ----
