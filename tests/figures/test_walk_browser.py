@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from pages import model_of, on_a_phone, rounded, video_prior_of
 from vqvae_lite.figures.codes import colors_of_codebook
+from vqvae_lite.figures.prior import prior_data
 from vqvae_lite.figures.walk import explore_walk
 from vqvae_lite.images import to_uint8
+from vqvae_lite.priors.pixelcnn import GatedPixelCNN, PixelCNNConfig
 
 NAMES = ("forward", "left", "right")
 WALKS, LENGTH, SEEN, ROWS, COLUMNS = 3, 7, 4, 4, 5
@@ -154,6 +157,37 @@ def test_logits_are_those_of_torch_at_the_start_of_a_film_and_later(visit, way, 
             assert wanted.std() > 0.5
             assert (logits - wanted).abs().max() < 1e-3
     assert (found[0] - found[1]).abs().max() > 0.1
+
+
+CONDITIONED = """([data, features, codes, height, width]) => {
+  const map = new VQ.network.FeatureMap(height, width, data.features);
+  features.forEach((vector, i) => {
+    map.values.set(vector, map.place(Math.floor(i / width), i % width));
+  });
+  const prior = VQ.prior(data).on(height, width, map);
+  return codes.map((code, place) => {
+    const logits = Array.from(prior.logits(place));
+    prior.put(code);
+    return logits;
+  });
+}"""
+
+
+def test_a_prior_may_be_conditioned_on_features_and_know_where_it_is(visit):
+    settings = {"num_codes": 30, "width": 16, "num_layers": 3, "position_channels": 12}
+    config = PixelCNNConfig(condition_channels=5, attention_every=2, **settings)
+    torch.manual_seed(4)
+    prior = GatedPixelCNN(config).eval()
+    nn.init.normal_(prior.head.weight)
+    for attention in prior.attention.values():
+        nn.init.normal_(attention.out.weight, std=0.25)
+    features, codes = torch.randn(1, 5, 6, 7), torch.randint(30, (1, 6, 7))
+    given = [prior_data(prior), features[0].flatten(1).T.tolist(), codes.flatten().tolist(), 6, 7]
+    found = torch.tensor(visit().page.evaluate(CONDITIONED, given))
+    with torch.no_grad():
+        wanted = rounded(prior).logits(codes, condition=features)[0].flatten(1).T
+    assert wanted.std() > 0.5
+    assert (found - wanted).abs().max() < 1e-3
 
 
 def drawn_by_torch(visit, codes, actions, seed, temperature):
