@@ -1,6 +1,7 @@
 """What the tests of interactive pages share: a small model, frames, sentences, a page's data."""
 
 import base64
+import copy
 import json
 import math
 import re
@@ -8,18 +9,48 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from torch import nn
 
 from vqvae_lite.figures.voices import VoicedClip
 from vqvae_lite.model import VQVAE, ModelConfig
+from vqvae_lite.models import new_model
 from vqvae_lite.sound.files import Utterance
 from vqvae_lite.sound.labels import Phone
 from vqvae_lite.sound.speech import PHONES
+from vqvae_lite.video.past import VideoConfig
 
 
 def model_of(**changes):
     torch.manual_seed(3)
     settings = {"width": 8, "num_codes": 40, "code_dim": 6}
     return VQVAE(ModelConfig(**(settings | changes))).eval()
+
+
+def video_prior_of(**settings):
+    """Small, with three actions over 40 codes, far from sure and far from uniform."""
+    config = {"num_codes": 40, "num_actions": 3, "history": 2, "embedding": 4, "width": 6}
+    config |= {"pixelcnn_width": 6, "num_layers": 2, **settings}
+    prior = new_model("video", VideoConfig(**config), seed=0).eval()
+    torch.manual_seed(1)
+    for parameter in prior.parameters():
+        nn.init.normal_(parameter, std=0.5)
+    return prior
+
+
+def rounded(module, bits=8):
+    """A copy with the weights that the page has: whole steps, with a step for each row."""
+    module = copy.deepcopy(module)
+    for name, weight in module.named_parameters():
+        if name.endswith("bias") or ".norm." in name:
+            continue
+        # Rows are codes and output channels: the last dimension of the head's last weight and the
+        # second of a transposed convolution, the first elsewhere.
+        axis = 2 if name == "head.weight" else 1 if "doublings" in name else 0
+        rows = weight.data.movedim(axis, 0)
+        largest = rows.flatten(1).abs().amax(1).view(-1, *[1] * (rows.ndim - 1))
+        step = torch.where(largest > 0, largest, 1) / (2 ** (bits - 1) - 1)
+        rows.copy_((rows / step).round() * step)
+    return module
 
 
 def frames_of(count=3, height=24, width=32):

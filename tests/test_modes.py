@@ -14,6 +14,7 @@ from vqvae_lite.encoding import encode_images
 from vqvae_lite.evaluation import evaluate, score_images
 from vqvae_lite.figures.codes import colors_of_codebook, explore_codes
 from vqvae_lite.figures.futures import explore_futures, imagine_tree
+from vqvae_lite.figures.walk import explore_walk
 from vqvae_lite.images import TensorImages, to_float
 from vqvae_lite.model import ModelConfig
 from vqvae_lite.models import new_model
@@ -113,6 +114,7 @@ ALL: dict[str, list[Callable]] = {
         lambda m: colors_of_codebook(m),
         lambda m: explore_codes(m, IMAGES),
         lambda m: explore_futures(m, FILM[0], FILM[:, 1:3], ["left", "right"]),
+        lambda m: explore_walk(m, make("video").eval(), FILM, ACTIONS, ["left", "right"], seen=3),
     ],
     "likely": [lambda m: m.bound(IMAGES), lambda m: evaluate_bits(m, TensorImages(IMAGES))],
     "vae": [
@@ -167,6 +169,7 @@ ALL: dict[str, list[Callable]] = {
         lambda m: nats_per_video_code(m, list(FILM), list(ACTIONS)),
         lambda m: nats_ahead(m, FILM[:, :3], FILM[:, 3:], FILM[:, 3:], ACTIONS),
         lambda m: imagine_tree(m, FILM[0], ACTIONS[0], depth=1, frames=1),
+        lambda m: explore_walk(make("vqvae").eval(), m, FILM, ACTIONS, ["left", "right"], seen=3),
     ],
     "judge": [lambda m: m.name(IMAGES)],
 }  # fmt: skip

@@ -5,25 +5,12 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
-from pages import data_of, model_of, unpack
+from pages import data_of, model_of, unpack, video_prior_of
 from vqvae_lite.figures.codes import colors_of_codebook
 from vqvae_lite.figures.futures import explore_futures, imagine_tree
-from vqvae_lite.models import new_model
-from vqvae_lite.video.past import VideoConfig
 
 NAMES = ("forward", "left", "right")
-
-
-def prior_of(**settings):
-    config = {"num_codes": 40, "num_actions": 3, "history": 2, "embedding": 4, "width": 6}
-    config |= {"pixelcnn_width": 6, "num_layers": 2, **settings}
-    prior = new_model("video", VideoConfig(**config), seed=0).eval()
-    torch.manual_seed(1)
-    for parameter in prior.parameters():
-        nn.init.normal_(parameter, std=0.5)
-    return prior
 
 
 def seen_of(frames=3):
@@ -35,7 +22,7 @@ def seen_of(frames=3):
 @pytest.mark.slow
 def test_every_place_of_the_tree_follows_from_the_choices_that_lead_there():
     """At hardly any temperature there is one future for each sequence, and here it stands."""
-    prior, (seen, actions) = prior_of(), seen_of()
+    prior, (seen, actions) = video_prior_of(), seen_of()
     tree = imagine_tree(prior, seen, actions, depth=3, frames=2, temperature=1e-6)
     assert tree.shape == (3 + 9 + 27, 2, 4, 5)
     start = 0
@@ -48,7 +35,7 @@ def test_every_place_of_the_tree_follows_from_the_choices_that_lead_there():
 
 
 def test_the_seed_decides_the_tree():
-    prior, (seen, actions) = prior_of(), seen_of()
+    prior, (seen, actions) = video_prior_of(), seen_of()
     one, same, other = (
         imagine_tree(prior, seen, actions, depth=2, frames=1, seed=seed) for seed in (1, 1, 2)
     )
@@ -59,7 +46,7 @@ def test_the_seed_decides_the_tree():
 
 def test_the_page_holds_codes_names_and_decoder():
     model, (seen, actions) = model_of(), seen_of()
-    tree = imagine_tree(prior_of(), seen, actions, depth=2, frames=2)
+    tree = imagine_tree(video_prior_of(), seen, actions, depth=2, frames=2)
     figure = explore_futures(model, seen, tree, NAMES)
     data = data_of(figure)
     assert np.array_equal(unpack(data["seen"]), seen.numpy())
@@ -90,6 +77,6 @@ def test_bad_input_is_named():
     with pytest.raises(ValueError, match="model must have 1 codebook, got 2"):
         explore_futures(model_of(num_codebooks=2), seen, tree, NAMES)
     with pytest.raises(ValueError, match="prior must know actions"):
-        imagine_tree(prior_of(num_actions=None), seen, actions, depth=1, frames=1)
+        imagine_tree(video_prior_of(num_actions=None), seen, actions, depth=1, frames=1)
     with pytest.raises(ValueError, match="depth must be at least 1"):
-        imagine_tree(prior_of(), seen, actions, depth=0, frames=1)
+        imagine_tree(video_prior_of(), seen, actions, depth=0, frames=1)

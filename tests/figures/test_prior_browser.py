@@ -3,7 +3,6 @@ decide, and what mouse and keyboard do.
 """
 
 import base64
-import copy
 import io
 import math
 import re
@@ -13,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from pages import rounded
 from vqvae_lite.figures.codes import colors_of_codebook
 from vqvae_lite.figures.prior import explore_prior
 from vqvae_lite.images import to_float, to_uint8
@@ -34,22 +34,6 @@ def prior_of(**settings):
         torch.nn.init.normal_(attention.norm.weight)
         torch.nn.init.normal_(attention.norm.bias)
     return prior
-
-
-def rounded(module, bits=8):
-    """A copy with the weights that the page has: whole steps, with a step for each row."""
-    module = copy.deepcopy(module)
-    for name, weight in module.named_parameters():
-        if name.endswith("bias") or ".norm." in name:
-            continue
-        # Rows are codes and output channels: the last dimension of the head's last weight and the
-        # second of a transposed convolution, the first elsewhere.
-        axis = 2 if name == "head.weight" else 1 if "doublings" in name else 0
-        rows = weight.data.movedim(axis, 0)
-        largest = rows.flatten(1).abs().amax(1).view(-1, *[1] * (rows.ndim - 1))
-        step = torch.where(largest > 0, largest, 1) / (2 ** (bits - 1) - 1)
-        rows.copy_((rows / step).round() * step)
-    return module
 
 
 class Visit:

@@ -84,6 +84,7 @@ def explore_prior(
             "decoder",
             "board",
             "painter",
+            "dice",
             "prior",
             "codechoice",
         ],
@@ -96,17 +97,18 @@ def prior_data(prior: GatedPixelCNN, *, bits: int = 8) -> dict[str, Any]:
     The weights are whole steps, with a step of its own for each code and each output channel.
 
     Args:
-        prior: with one codebook, no label and no condition.
+        prior: with one codebook and no label.
         bits: of a weight, 2 to 8.
     """
     head, kernel = prior.head, (0, 2, 3, 1)  # kernels as (out, height, width, in)
     attention = {after: cast("CausalAttention", part) for after, part in prior.attention.items()}
     parts = ["vertical", "down", "horizontal", "out"]
-    if prior.config.position_channels is not None:
+    if prior.config.position_channels or prior.config.condition_channels:
         parts.append("condition")
     return {
         "reach": prior.layers[0].reach,
         "positions": prior.config.position_channels,
+        "features": prior.config.condition_channels,
         "embedding": pack_steps(prior.embedding.weight.detach().cpu(), bits),
         "layers": [
             {part: layer_data(getattr(layer, part), kernel, bits) for part in parts}

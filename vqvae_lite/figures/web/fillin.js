@@ -4,6 +4,7 @@
 (function () {
   "use strict";
   const { el, set } = VQ;
+  const { uniform, probabilities, draw } = VQ.dice;
   const decoder = VQ.decoder(VQ.data.decoder);
   const prior = VQ.prior(VQ.data.prior);
   const { values: encoded, shape: [FRAMES, ROWS, COLUMNS] } = VQ.unpack(VQ.data.codes);
@@ -28,32 +29,11 @@
   const at = () => Math.min(filled, selected ?? Math.max(0, filled - 1));
   const logitsAt = (place) => (learned ? learnedMap.logits(place) : alike);
 
-  function probabilities(logits, temperature) {
-    const highest = logits.reduce((a, b) => Math.max(a, b));
-    const shares = logits.map((v) => Math.exp((v - highest) / temperature));
-    const sum = shares.reduce((a, b) => a + b);
-    return shares.map((v) => v / sum);
-  }
-
-  // A number in [0, 1) that seed and place decide (the finaliser of MurmurHash3).
-  function dice(seed, place) {
-    let h = Math.imul(seed, 0x9e3779b1) ^ Math.imul(place + 1, 0x85ebca77);
-    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-    return ((h ^ (h >>> 16)) >>> 0) / 2 ** 32;
-  }
-
-  function draw(shares, level) {
-    let sum = 0;
-    const code = shares.findIndex((share) => (sum += share) > level);
-    return code < 0 ? shares.indexOf(Math.max(...shares)) : code; // < 0: a sum rounded below level
-  }
-
   function fillNext() {
     const logits = logitsAt(filled), shares = probabilities(logits, 1);
     const given = filled < givenCount() ? encoded[start * PLACES + filled] : null;
     const code = choices.get(filled) ?? given ?? draw(
-      temperature === 1 ? shares : probabilities(logits, temperature), dice(seed, filled));
+      temperature === 1 ? shares : probabilities(logits, temperature), uniform(seed, filled));
     map[filled] = code;
     nats[filled] = -Math.log(shares[code]);
     learnedMap.put(code);

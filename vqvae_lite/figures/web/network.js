@@ -167,5 +167,8 @@ VQ.network = (function () {
     };
   }
 
-  return { FeatureMap, upToEight, rows, matrix, convolution, doubling, convolve, double, relu, residuals };
+  return {
+    FeatureMap, upToEight, rows, matrix, biasOf, begin, relu,
+    convolution, doubling, convolve, double, residuals,
+  };
 })();

@@ -38,12 +38,19 @@ VQ.prior = (function () {
 
   const linear = ({ weight, bias }) => layerOf(rows(weight), bias);
 
-  // A layer whose outputs go half to one thing and half to another, as two.
-  function halves({ weight }) {
-    const { shape: [outputs, ...inputs], length, values } = rows(weight), count = outputs / 2;
-    return [0, count].map((first) => layerOf({
-      shape: [count, ...inputs], length, values: values.subarray(first * length, (first + count) * length),
-    }));
+  // What a condition adds, half to the vertical gates and half to the horizontal ones: for each
+  // thing that it is made of, with so many channels each, two layers.
+  function conditionOf({ weight }, channels) {
+    const { shape: [outputs], length, values } = rows(weight), half = outputs / 2;
+    let first = 0;
+    return channels.map((count) => {
+      const from = first;
+      first += count;
+      return [0, half].map((output) => layerOf({
+        shape: [half, count], length: count, values: Float32Array.from({ length: half * count }, (_, i) => (
+          values[(output + Math.floor(i / count)) * length + from + (i % count)])),
+      }));
+    });
   }
 
   // Adds tanh(a) * sigmoid(b) to all[to...], a and b the halves of all[from...].
@@ -54,7 +61,7 @@ VQ.prior = (function () {
   }
 
   // What `positions` of attention.py says of each place: sines and cosines of its row and column.
-  // Returns where they begin, and the floats from one place to the next.
+  // Returns where a row begins.
   function positions(height, width, channels) {
     const quarter = channels / 4, step = upToEight(channels), start = room(height * width * step);
     const all = floats(0);
@@ -68,7 +75,7 @@ VQ.prior = (function () {
         }
       });
     }
-    return { start, step };
+    return (y) => start + y * width * step;
   }
 
   // A `CausalAttention` along a map of so many places: look(all, at, place) adds to the features
@@ -110,16 +117,18 @@ VQ.prior = (function () {
     };
   }
 
-  // prior(data) has `count`, K, and on(height, width), which gives an empty map of so many codes:
+  // prior(data) has `count`, K, and on(height, width, features), which gives an empty map of so
+  // many codes. `features` is a FeatureMap that the prior is conditioned on, where it wants one.
   //   known()        how many codes it has, from the first place on, row by row
   //   put(code)      the code of the next place
   //   back(place)    forgets the codes from that place on
+  //   restart()      forgets everything: the features are others now
   //   logits(place)  of all codes at a place, known or the next, given the codes before it
   return function (data) {
     const embedding = rows(data.embedding), channels = embedding.length, reach = data.reach;
     const layers = data.layers.map(({ condition, ...layer }) => ({
       ...Object.fromEntries(Object.entries(layer).map(([name, part]) => [name, linear(part)])),
-      conditions: condition && halves(condition), // of the vertical gates, and of the horizontal ones
+      conditions: condition ? conditionOf(condition, [data.features, data.positions].filter(Boolean)) : [],
     }));
     const attention = Object.entries(data.attention).map(([l, { head, norm, look, out }]) => [l, {
       head, scale: VQ.unpack(norm.scale).values, shift: VQ.unpack(norm.shift).values,
@@ -129,7 +138,7 @@ VQ.prior = (function () {
     const vector = (k) => embedding.values.subarray(k * channels, (k + 1) * channels);
     const size = upToEight(channels), both = upToEight(2 * channels); // floats of a place
 
-    function on(height, width) {
+    function on(height, width, features = null) {
       // Features lie with zeros around them, as many as the kernels reach over the edge.
       const vRow = (width + 2 * reach) * size, hRow = (width + reach) * size;
       const vAt = (y, x) => (y + reach) * vRow + (x + reach) * size;
@@ -141,8 +150,11 @@ VQ.prior = (function () {
       const gates = maps(layers.length, height * width * both);
       const codes = new Int32Array(height * width);
       const open = room(width * both), cell = room(size); // gates, and what they let through
-      const [features, inner, result] = [size, size, last.outer].map(room);
-      const where = data.positions ? positions(height, width, data.positions) : null;
+      const [found, inner, result] = [size, size, last.outer].map(room);
+      const given = [ // where a row of each part of the condition begins
+        data.features && ((y) => features.address(y, 0) / FLOAT),
+        data.positions && positions(height, width, data.positions),
+      ].filter(Boolean);
       const looks = Object.fromEntries(attention.map(
         ([l, part]) => [l, attentionOn(part, channels, height * width)]));
       // Codes that are known; rows and places whose features are there.
@@ -159,8 +171,8 @@ VQ.prior = (function () {
             all.set(layer.vertical.bias, open + x * both);
             all.set(layer.down.bias, onward + x * both);
           }
-          layer.conditions?.forEach((part, i) => (
-            multiply(part, where.start + y * width * where.step, i ? onward : open, width)));
+          layer.conditions.forEach((parts, i) => parts.forEach((part, horizontal) => (
+            multiply(part, given[i](y), horizontal ? onward : open, width))));
           multiply(layer.vertical, below - reach * (vRow + size), open, width, vRow);
           all.copyWithin(above, below, below + width * size);
           for (let x = 0; x < width; x++) gate(all, open + x * both, channels, above + x * size);
@@ -194,9 +206,9 @@ VQ.prior = (function () {
           computePlace(all, y, placesDone % width);
         }
         const at = horizontal[layers.length] + hAt(Math.floor(place / width), place % width);
-        for (let i = 0; i < size; i++) all[features + i] = Math.max(0, all[at + i]);
+        for (let i = 0; i < size; i++) all[found + i] = Math.max(0, all[at + i]);
         all.set(hidden.bias, inner);
-        multiply(hidden, features, inner);
+        multiply(hidden, found, inner);
         for (let i = 0; i < size; i++) all[inner + i] = Math.max(0, all[inner + i]);
         all.set(last.bias, result);
         multiply(last, inner, result);
@@ -214,7 +226,11 @@ VQ.prior = (function () {
         placesDone = Math.min(placesDone, place + 1);
       }
 
-      return { known: () => known, put, back, logits };
+      function restart() {
+        [known, rowsDone, placesDone] = [0, 0, 0];
+      }
+
+      return { known: () => known, put, back, restart, logits };
     }
     return { count, on };
   };
