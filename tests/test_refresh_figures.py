@@ -10,7 +10,10 @@ import pytest
 import refresh_figures
 from refresh_figures import Sources
 
-PAGE = "<p>{policy}</p><h>{title}</h><s>\n{css}\n</s><d>{data}</d><c>{common}</c>\n{own}\n<t>{title}</t>"
+PAGE = (
+    "<p>{policy}</p><h>{title}</h><s>\n{css}\n</s><d>{data}</d>"
+    "<c>{common}</c>\n{own}\n<t>{title}</t>"
+)
 FILES = {
     "page.py": f"_PAGE = {PAGE!r}\n_POLICY = 'old'\n",
     "web/common.css": "a {}\n",
