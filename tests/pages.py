@@ -66,10 +66,11 @@ def data_of(figure):
 
 def unpack(packed):
     raw = base64.b64decode(packed["base64"])
-    if packed["dtype"] in {f"int{bits}" for bits in range(2, 8)}:
-        bits, count = int(packed["dtype"][3:]), math.prod(packed["shape"])
+    signed, bits = re.fullmatch(r"(u?)int(\d+)|\w+", packed["dtype"]).groups()
+    if bits and bits not in ("8", "16", "32"):
+        bits, count = int(bits), math.prod(packed["shape"])
         ones = np.unpackbits(np.frombuffer(raw, np.uint8))[: bits * count].reshape(count, bits)
-        values = ones @ (1 << np.arange(bits)[::-1]) - 2 ** (bits - 1)
+        values = ones @ (1 << np.arange(bits)[::-1]) - (0 if signed else 2 ** (bits - 1))
         return values.reshape(packed["shape"])
     return np.frombuffer(raw, packed["dtype"]).reshape(packed["shape"])
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vqvae_lite.checks import check_positive_int
 from vqvae_lite.figures.codes import colors_of_codebook, decoder_data
-from vqvae_lite.figures.page import InteractiveFigure, pack
+from vqvae_lite.figures.page import InteractiveFigure, pack, pack_codes
 from vqvae_lite.figures.plots import bare
 from vqvae_lite.images import to_uint8
 from vqvae_lite.model import VQVAE
@@ -94,8 +94,8 @@ def explore_futures(
     return InteractiveFigure(
         "futures",
         {
-            "seen": pack(seen.cpu(), "int16"),
-            "futures": pack(futures.cpu(), "int16"),
+            "seen": pack_codes(seen.cpu(), model.config.num_codes),
+            "futures": pack_codes(futures.cpu(), model.config.num_codes),
             "depth": depth,
             "names": list(names),
             "colors": pack(colors, "uint8"),

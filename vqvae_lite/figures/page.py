@@ -20,7 +20,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 _WEB = Path(__file__).parent / "web"
-_NARROW = tuple(f"int{bits}" for bits in range(2, 8))
+_NARROW = {f"int{bits}": bits for bits in range(2, 8)}
+_CODES = {f"uint{bits}": bits for bits in range(9, 16)}
 
 # The page may run what stands in it, WebAssembly too, and ask nothing of any network.
 _POLICY = (
@@ -147,24 +148,34 @@ def pack(values: Any, dtype: str = "float32") -> dict[str, Any]:
 
     Args:
         values: a tensor or array.
-        dtype: "uint8", "int8", "int16", "int32", "float16" or "float32"; or "int2" to "int7":
-            whole numbers of so many bits, one after another.
+        dtype: "uint8", "int8", "int16", "int32", "float16" or "float32"; or, for whole numbers of
+            so many bits, one after another, "int2" to "int7" and "uint9" to "uint15".
 
     Raises:
         ValueError: another dtype.
     """
-    if dtype in _NARROW:
-        bits = int(dtype[3:])
+    if bits := (_NARROW | _CODES).get(dtype):
         array = np.asarray(values)
-        counted = (array + 2 ** (bits - 1)).astype(np.uint8).ravel()
-        stream = np.packbits(np.unpackbits(counted[:, None], axis=1)[:, 8 - bits :])
-        text = base64.b64encode(stream.tobytes()).decode()
+        counted = array.astype(np.int64) + (2 ** (bits - 1) if dtype in _NARROW else 0)
+        ones = counted.reshape(-1, 1) >> np.arange(bits)[::-1] & 1
+        text = base64.b64encode(np.packbits(ones.astype(np.uint8)).tobytes()).decode()
         return {"dtype": dtype, "shape": list(array.shape), "base64": text}
     if dtype not in ("uint8", "int8", "int16", "int32", "float16", "float32"):
         raise ValueError(f"dtype must be one that VQ.unpack reads, got {dtype!r}")
     array = np.asarray(values).astype(np.dtype(dtype).newbyteorder("<"))
     text = base64.b64encode(array.tobytes()).decode()
     return {"dtype": dtype, "shape": list(array.shape), "base64": text}
+
+
+def pack_codes(codes: Any, num_codes: int) -> dict[str, Any]:
+    """Codes as `pack` does it, in as few bits as K of them need.
+
+    Args:
+        codes: a tensor or array of integers in [0, num_codes).
+        num_codes: K, at most 32,768.
+    """
+    bits = max(8, (num_codes - 1).bit_length())
+    return pack(codes, f"uint{bits}")
 
 
 def pack_steps(values: Any, bits: int) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from vqvae_lite.checks import (
     check_type,
 )
 from vqvae_lite.figures.codes import colors_of_codebook, decoder_data, layer_data
-from vqvae_lite.figures.page import InteractiveFigure, pack, pack_steps
+from vqvae_lite.figures.page import InteractiveFigure, pack, pack_codes, pack_steps
 from vqvae_lite.figures.plots import bare
 from vqvae_lite.figures.prior import prior_data
 from vqvae_lite.images import to_uint8
@@ -79,7 +79,7 @@ def explore_walk(
     return InteractiveFigure(
         "walk",
         {
-            "codes": pack(codes.cpu(), "int16"),
+            "codes": pack_codes(codes.cpu(), model.config.num_codes),
             "actions": pack(actions.cpu(), "uint8"),
             "seen": seen,
             "seed": seed,
@@ -132,6 +132,8 @@ def video_data(prior: VideoPrior, *, bits: int = 8) -> dict[str, Any]:
     if bits not in range(2, 9):
         raise ValueError(f"bits must be 2 to 8, got {bits!r}")
     past, kernel = prior.past, (0, 2, 3, 1)  # kernels as (out, height, width, in)
+    blocks: list[Any] = list(past.blocks)
+    tables: list[Any] = list(past.actions) if past.actions is not None else []
     return {
         "past": {
             "embedding": pack_steps(past.embedding.weight.detach().cpu(), bits),
@@ -142,10 +144,10 @@ def video_data(prior: VideoPrior, *, bits: int = 8) -> dict[str, Any]:
                     "spread": layer_data(block.spread, kernel, bits),
                     "out": layer_data(block.out, kernel, bits),
                 }
-                for block in past.blocks
+                for block in blocks
             ],
             "actions": [
-                pack_steps(table.weight.detach().cpu(), max(bits, _BITS)) for table in past.actions
+                pack_steps(table.weight.detach().cpu(), max(bits, _BITS)) for table in tables
             ],
         },
         "frame": prior_data(frame, bits=bits),

@@ -106,12 +106,12 @@ const VQ = (function () {
   }
 
   // What `pack` wrote, as {shape, values}; values is a typed array (float16 becomes float32, whole
-  // numbers of fewer than 8 bits int8).
+  // numbers of other bits than 8, 16 and 32 int8 or int16).
   function unpack({ dtype, shape, base64 }) {
     const text = atob(base64), bytes = new Uint8Array(text.length);
     for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
-    const narrow = /^int([2-7])$/.exec(dtype);
-    if (narrow) return { shape, values: fromBits(bytes, +narrow[1], shape.reduce((a, b) => a * b, 1)) };
+    const count = shape.reduce((a, b) => a * b, 1), narrow = /^(u?)int([2-79]|1[0-5])$/.exec(dtype);
+    if (narrow) return { shape, values: fromBits(bytes, Number(narrow[2]), narrow[1] === "", count) };
     const types = {
       uint8: Uint8Array, int8: Int8Array, int16: Int16Array, int32: Int32Array,
       float16: Uint16Array, float32: Float32Array,
@@ -120,11 +120,12 @@ const VQ = (function () {
     return { shape, values: dtype === "float16" ? Float32Array.from(values, fromHalf) : values };
   }
 
-  // Numbers of a few bits each, one after another, counted from the lowest.
-  function fromBits(bytes, bits, count) {
-    const values = new Int8Array(count), half = 1 << (bits - 1);
+  // Numbers of so many bits, one after another; signed ones are counted from the lowest.
+  function fromBits(bytes, bits, signed, count) {
+    const values = signed ? new Int8Array(count) : new Int16Array(count);
+    const half = signed ? 1 << (bits - 1) : 0;
     for (let i = 0, held = 0, have = 0, at = 0; i < count; i++) {
-      if (have < bits) {
+      while (have < bits) {
         held = (held << 8) | bytes[at++];
         have += 8;
       }
