@@ -9,7 +9,9 @@ pocketsphinx (in requirements-dev.txt). A few minutes on one core.
 
 import argparse
 import csv
+import gzip
 import hashlib
+import io
 import json
 import platform
 import shutil
@@ -164,7 +166,7 @@ def hash_source(samples: np.ndarray) -> str:
 
 
 def list_labels(recording: Recording) -> list[list[str]]:
-    """The rows of `phones.csv` of one recording, in whole milliseconds inside the wave."""
+    """The rows of `phones.csv.gz` of one recording, in whole milliseconds inside the wave."""
     last = len(recording.samples) * 1000 // RATE / 1000
     return [
         [recording.name, recording.speaker, f"{start:.3f}", f"{min(end, last):.3f}", phone]
@@ -181,14 +183,17 @@ def write(recordings: list[Recording], splits: dict[str, str], folder: Path) -> 
         rows += new
     write_table(folder / "utterances.csv", UTTERANCE_COLUMNS, rows)
     labels = [row for one in recordings for row in list_labels(one)]
-    write_table(folder / "phones.csv", LABEL_COLUMNS, labels)
+    write_table(folder / "phones.csv.gz", LABEL_COLUMNS, labels)
     return speakers
 
 
 def write_table(path: Path, columns: tuple[str, ...], rows: list[list]) -> None:
-    """Write a CSV table with a line for each row."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([columns, *rows])
+    """Write a CSV table with a line for each row, packed where its name ends in .gz."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([columns, *rows])
+    table = text.getvalue().encode()
+    # Without a time: it would make another file of the same table.
+    path.write_bytes(gzip.compress(table, mtime=0) if path.suffix == ".gz" else table)
 
 
 def make(out: Path) -> dict:

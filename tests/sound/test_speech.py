@@ -61,7 +61,7 @@ def scripts(monkeypatch):
 @pytest.fixture
 def copy(tmp_path):
     """A folder with all that june needs, to be broken."""
-    for name in ("speech.json", "utterances.csv", "phones.csv", "june.opus"):
+    for name in ("speech.json", "utterances.csv", "phones.csv.gz", "june.opus"):
         shutil.copy(DATA / name, tmp_path)
     return tmp_path
 
@@ -253,7 +253,7 @@ def test_data_under_the_data_root(monkeypatch, copy):
     assert {u.speaker for u in load_june(None)} == {"june"}
 
 
-@pytest.mark.parametrize("name", ["utterances.csv", "phones.csv", "june.opus"])
+@pytest.mark.parametrize("name", ["utterances.csv", "phones.csv.gz", "june.opus"])
 def test_a_missing_file_is_named(copy, name):
     (copy / name).unlink()
     with pytest.raises(
@@ -263,7 +263,7 @@ def test_a_missing_file_is_named(copy, name):
         load_june(copy)
 
 
-@pytest.mark.parametrize("name", ["speech.json", "utterances.csv", "phones.csv", "june.opus"])
+@pytest.mark.parametrize("name", ["speech.json", "utterances.csv", "phones.csv.gz", "june.opus"])
 @pytest.mark.parametrize("keep", [0, 50, 100_001])
 def test_a_truncated_file_is_named(copy, name, keep):
     whole = (copy / name).read_bytes()

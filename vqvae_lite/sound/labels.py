@@ -1,6 +1,7 @@
 """Phones with their times: a CSV table of them, or Praat's TextGrids."""
 
 import csv
+import gzip
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -25,7 +26,8 @@ def read_labels(
     """Read a CSV table of phones: (speaker, utterance) to its phones, in the order of time.
 
     Args:
-        path: the table, with the columns utterance, speaker, start, end (seconds) and phone.
+        path: the table, with the columns utterance, speaker, start, end (seconds) and phone; packed
+            by gzip where its name ends in .gz.
         known: (speaker, utterance) of all that it may name.
 
     Raises:
@@ -35,9 +37,10 @@ def read_labels(
     """
     path, known = Path(path).expanduser(), set(known)
     phones: dict[tuple[str, str], list[Phone]] = {}
+    opened = gzip.open if path.suffix == ".gz" else open
     with (
         reading(path, "a table of labels"),
-        path.open(newline="", encoding="utf-8-sig") as file,
+        opened(path, "rt", newline="", encoding="utf-8-sig") as file,
     ):
         reader = csv.DictReader(file)
         if missing := [name for name in LABEL_COLUMNS if name not in (reader.fieldnames or ())]:

@@ -58,7 +58,7 @@ def load_speech(
     folder = find_data("speech", root)
     rows = _read_table(folder)
     names = [(row["speaker"], row["utterance"]) for row in rows]
-    phones = _remedied(folder / "phones.csv", lambda path: read_labels(path, names))
+    phones = _remedied(folder / "phones.csv.gz", lambda path: read_labels(path, names))
     utterances = []
     for speaker in dict.fromkeys(speakers):
         path = folder / f"{speaker}.opus"
