@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 import torch
-from record import run
+from record import run, without_options
 from playwright.sync_api import Browser, sync_playwright
 
 from vqvae_lite.figures.codes import explore_codes
@@ -93,6 +93,7 @@ def measured(program: Browser, page_text: str, model: VQVAE, index: int, frames,
 
 
 def main() -> tuple[str, dict]:
+    without_options(__doc__)
     path = browser.find()
     if path is None:
         raise SystemExit("page_model: needs a Chromium or Chrome")
