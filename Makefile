@@ -26,6 +26,9 @@ bench: environment  ## measure the quantizer, the samplers and the reading again
 	@$(python) benchmarks/sampling.py && $(python) benchmarks/wavenet_sampling.py
 	@$(python) benchmarks/reading.py
 
+gpu: environment  ## what one GPU shows in eight minutes: checks, ratios, the paper's models; goes on
+	@$(python) benchmarks/gpu.py
+
 pdf: environment book  ## the book as one file, _build/vqvae-book.pdf; needs a Chromium or Chrome
 	@$(python) tools/pdf.py
 
@@ -38,4 +41,4 @@ environment:  ## make or update .venv; the others do this first
 minimum:  # .venv with no more than building the book needs
 	@$(first) tools/environment.py book
 
-.PHONY: help book test fast notebooks data bench pdf serve environment minimum
+.PHONY: help book test fast notebooks data bench gpu pdf serve environment minimum

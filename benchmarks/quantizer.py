@@ -28,10 +28,11 @@ BATCH, CODE_DIM, SIDE = 32, 64, 32  # 32,768 vectors, as maps of 32 x 32
 SIZES = (512, 8192)
 DECAY, COMMITMENT = 0.99, 0.25
 ROUNDS = 9
+CPU = torch.device("cpu")
 Step = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
-def make(which: str, num_codes: int) -> Step:
+def make(which: str, num_codes: int, device: torch.device = CPU) -> Step:
     """A function that quantizes z_e and gives codes and loss, after a backward pass."""
     quantizer: nn.Module
     if which == "ours":
@@ -61,7 +62,7 @@ def make(which: str, num_codes: int) -> Step:
             (quantized.sum() + loss.sum()).backward()
             return codes, loss.sum()
 
-    quantizer.train()
+    quantizer.to(device).train()
     return step
 
 
@@ -69,23 +70,24 @@ def codebook(num_codes: int) -> Tensor:
     return torch.randn(num_codes, CODE_DIM, generator=torch.Generator().manual_seed(0))
 
 
-def latents() -> Tensor:
+def latents(device: torch.device = CPU) -> Tensor:
     generator = torch.Generator().manual_seed(1)
-    return torch.randn(BATCH, CODE_DIM, SIDE, SIDE, generator=generator).requires_grad_()
+    z_e = torch.randn(BATCH, CODE_DIM, SIDE, SIDE, generator=generator)
+    return z_e.to(device).requires_grad_()
 
 
-def assert_same(ours: Step, theirs: Step, num_codes: int) -> int:
+def assert_same(ours: Step, theirs: Step, num_codes: int, device: torch.device = CPU) -> int:
     """Checks codes, loss and gradient; returns how many vectors lie between two codes.
 
     In float32 some vectors are as near to one code as to another, to all digits that there are.
     Only there, as float64 confirms, may the codes differ.
     """
-    a, b = latents(), latents()
+    a, b = latents(device), latents(device)
     codes, loss = ours(a)
     their_codes, their_loss = theirs(b)
     differ = codes != their_codes
     rows = a.detach().movedim(1, -1)[differ].double()
-    book = codebook(num_codes).double()
+    book = codebook(num_codes).to(device).double()
     nearer, other = ((rows - book[c[differ]]).square().sum(1) for c in (codes, their_codes))
     assert torch.allclose(nearer, other, rtol=1e-5), "the codes differ"
     assert torch.allclose(loss, their_loss), f"the losses differ: {loss} and {their_loss}"
@@ -94,11 +96,32 @@ def assert_same(ours: Step, theirs: Step, num_codes: int) -> int:
     return int(differ.sum())
 
 
-def seconds(step: Step) -> float:
-    z_e = latents()
+def seconds(step: Step, device: torch.device = CPU) -> float:
+    z_e = latents(device)
+    wait_for(device)
     start = time.perf_counter()
     step(z_e)
+    wait_for(device)
     return time.perf_counter() - start
+
+
+def wait_for(device: torch.device) -> None:
+    """Until a GPU has done all that it was sent; a CPU has."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def compare(num_codes: int, device: torch.device = CPU) -> dict[str, float]:
+    """Both beside each other at one size of the codebook: times, and how many vectors tie."""
+    ours, theirs = (make(which, num_codes, device) for which in ("ours", "theirs"))
+    ties = assert_same(ours, theirs, num_codes, device)
+    times = [(seconds(ours, device), seconds(theirs, device)) for _ in range(ROUNDS)]
+    return {
+        "ties": ties,
+        "ours_ms": 1000 * statistics.median(a for a, _ in times),
+        "theirs_ms": 1000 * statistics.median(b for _, b in times),
+        "times_faster": statistics.median(b / a for a, b in times),
+    }
 
 
 def extra_memory(which: str, num_codes: int) -> float:
@@ -139,15 +162,7 @@ def main() -> tuple[str, dict] | None:
         "sizes": {},
     }
     for num_codes in SIZES:
-        ours, theirs = make("ours", num_codes), make("theirs", num_codes)
-        ties = assert_same(ours, theirs, num_codes)
-        times = [(seconds(ours), seconds(theirs)) for _ in range(ROUNDS)]
-        row = {
-            "ties": ties,
-            "ours_ms": 1000 * statistics.median(a for a, _ in times),
-            "theirs_ms": 1000 * statistics.median(b for _, b in times),
-            "times_faster": statistics.median(b / a for a, b in times),
-        }
+        row = compare(num_codes)
         if Path("/proc/self/clear_refs").exists():
             row["ours_peak_mb"] = extra_memory("ours", num_codes)
             row["theirs_peak_mb"] = extra_memory("theirs", num_codes)

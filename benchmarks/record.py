@@ -35,17 +35,20 @@ def without_options(doc: str | None) -> None:
     argparse.ArgumentParser(description=(doc or "").splitlines()[0]).parse_args()
 
 
-def write_result(name: str, figures: dict) -> Path:
+def write_result(name: str, figures: dict, folder: Path | None = None) -> Path:
     """Writes the figures, and beside them the command that made them, commit and machine."""
     command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True
-    ).stdout.strip()
-    result = {"command": command, "commit": commit, "machine": machine(), **figures}
-    path = RESULTS / f"{name}.json"
+    result = {"command": command, "commit": commit(), "machine": machine(), **figures}
+    path = (folder or RESULTS) / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8", newline="\n")
     return path
+
+
+def commit() -> str:
+    """Of this checkout, with "-dirty" where something in it has changed since."""
+    described = ["git", "describe", "--always", "--dirty"]
+    return subprocess.run(described, cwd=ROOT, capture_output=True, text=True).stdout.strip()
 
 
 def percent(share: float) -> float:

@@ -55,9 +55,8 @@ def seconds_forward(model: GatedPixelCNN, codes: Tensor, rows_so_far: bool) -> f
 
 
 @torch.no_grad()
-def main() -> tuple[str, dict]:
-    without_options(__doc__)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def measure(device: torch.device) -> dict:
+    """The three ways beside each other, then the cached one on maps of several sizes."""
     model = make(device)
     codes = random_codes(SIDE, device)
     difference = (model.cached_logits(codes) - model(codes).logits).abs().max().item()
@@ -72,7 +71,7 @@ def main() -> tuple[str, dict]:
 
     times = [one_round() for _ in range(ROUNDS)]
     sizes = [[seconds_cached(model, side) for side in SIDES] for _ in range(ROUNDS)]
-    figures = {
+    return {
         "network": f"gated PixelCNN, {CONFIG.num_layers} layers, {CONFIG.width} wide, "
         f"kernel {CONFIG.kernel_size}, K = {CONFIG.num_codes}",
         "device": device.type,
@@ -97,6 +96,11 @@ def main() -> tuple[str, dict]:
             2,
         ),
     }
+
+
+def main() -> tuple[str, dict]:
+    without_options(__doc__)
+    figures = measure(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     print(figures)
     return "sampling", figures
 

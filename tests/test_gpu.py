@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from test_distributed import ALONE, CONFIG, MODELS, data_of, train_all, without_chance
-from test_modes import CODES, LABEL
+from test_modes import ACTIONS, CODES, FILM, LABEL, WHO
 from test_modes import make as make_to_measure
 from vqvae_lite.distributed import Place
 from vqvae_lite.models import MODELS as ALL_MODELS
@@ -51,6 +51,29 @@ def test_a_prior_draws_from_what_it_gives():
     drawn = model.sample((4, 3), batch=3, label=LABEL.cuda(), seed=1, progress=False)
     assert drawn.device.type == "cuda"
     again = model.sample((4, 3), batch=3, label=LABEL.cuda(), seed=1, progress=False)
+    assert torch.equal(drawn, again)
+
+
+def test_a_prior_of_sound_draws_from_what_it_gives():
+    model, codes = make_to_measure("wavenet").eval(), CODES[:2, 0]
+    expected = model.cached_logits(codes, WHO)
+    found = model.cuda().cached_logits(codes.cuda(), WHO.cuda())
+    assert torch.allclose(found.cpu(), expected, atol=1e-4)
+    drawn, again = (
+        model.sample(6, batch=2, label=WHO.cuda(), seed=1, progress=False) for _ in range(2)
+    )
+    assert drawn.device.type == "cuda"
+    assert torch.equal(drawn, again)
+
+
+def test_a_model_of_films_judges_and_draws():
+    model = make_to_measure("video").eval()
+    expected = model.log_prob(FILM, ACTIONS)
+    film, actions = FILM.cuda(), ACTIONS.cuda()
+    assert torch.allclose(model.cuda().log_prob(film, actions).cpu(), expected, rtol=1e-4)
+    ahead = torch.cat([actions, actions], 1)[:, :6]
+    drawn, again = (model.sample(film, 2, ahead, seed=1) for _ in range(2))
+    assert drawn.device.type == "cuda"
     assert torch.equal(drawn, again)
 
 

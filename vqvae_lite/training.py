@@ -243,11 +243,12 @@ def train(
                 loss = out.loss.item()
                 whose = "of another process is not finite" if math.isfinite(loss) else f"is {loss}"
                 raise TrainingError(f"step {step}: the loss {whose}")
+            # Before the backward pass is sent off: a GPU would be waited for until it has done it.
+            window.add(out)
             optimizer.zero_grad()
             out.loss.backward()
             optimizer.step()
 
-            window.add(out)
             bar.update()
             due = step % config.checkpoint_every == 0 or step == config.steps
             if (due and run is not None) or step % max(1, config.steps // 200) == 0:
