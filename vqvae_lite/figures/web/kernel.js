@@ -20,7 +20,7 @@ VQ.kernel = (function () {
       const memory = new WebAssembly.Memory({ initial: 1 });
       const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
       return { memory, addProducts: instance.exports.addProducts };
-    } catch (error) {
+    } catch {
       return { memory: new PlainMemory(), addProducts: addPlainProducts };
     }
   }

@@ -35,7 +35,7 @@ VQ.palette = (function () {
     };
     const choice = el("select", { id: "order", change: arrange },
       ...Object.entries(orders).map(([value, [title]]) => el("option", { value }, title)));
-    const look = el("select", { id: "look", change: arrange },
+    const look = el("select", { id: "look", "aria-label": "How the codes are shown", change: arrange },
       el("option", { value: "color" }, "as colours"), el("option", { value: "tile" }, "as what it paints"));
     const swatch = el("span", { class: "swatch" });
     const input = el("input", { id: "hand", type: "number", min: 0, max: K - 1, step: 1 });

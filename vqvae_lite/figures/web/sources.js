@@ -40,13 +40,14 @@ VQ.sources = (function () {
         notice.textContent = "";
         stopAll();
         got(pixelsOf(source, w, h), file.name || "pasted picture", false);
-      } catch (error) {
+      } catch {
         notice.textContent = `${file.name || "That"} is no picture that this browser reads.`;
       }
     }
 
     const input = el("input", {
       type: "file", accept: "image/*", id: "own-file", class: "visually-hidden", tabindex: -1,
+      "aria-label": "A picture of your own",
       change: () => { open(input.files[0]); input.value = ""; },
     });
     const choose = set(VQ.button("Your picture\u2026", () => input.click()), { id: "own" });
@@ -71,7 +72,7 @@ VQ.sources = (function () {
       }
       try {
         stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
-      } catch (error) {
+      } catch {
         notice.textContent = "The camera was refused, or there is none.";
         return;
       }

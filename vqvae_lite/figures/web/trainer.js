@@ -60,7 +60,8 @@
   const NAMES = { data: "data", codes: "K", seed: "seed", beta: "\u03b2", decay: "how the codebook learns",
     share: "unused codes", rate: "step size", copy: "the copied gradient", stopEncoder: "sg[z\u2091]", stopCodebook: "sg[e]" };
   const differing = (a, b) => Object.keys(NAMES).filter((name) => a[name] !== b[name]);
-  let collapsed = null, cures = new Set(), sizes = [], betaMatters = false;
+  const cures = new Set();
+  let collapsed = null, sizes = [], betaMatters = false;
 
   function judge() {
     if (!seen || model.steps < ENOUGH || differing(ran, settings).length) return;
@@ -188,7 +189,7 @@
     tasks[1].textContent = `${mark(cures.size >= 3)}Cure it three ways: start again from the collapsed settings with one of them changed, ` +
       `and get a perplexity above K / 2. Found: ${[...cures].map((name) => NAMES[name]).join(", ") || "none yet"}.`;
     tasks[2].textContent = `${mark(betaMatters)}Make \u03b2 matter: two runs of ${ENOUGH} steps that differ in \u03b2 alone, and whose ` +
-      `outputs differ fourfold in size.`;
+      "outputs differ fourfold in size.";
   }
 
   function draw() {
