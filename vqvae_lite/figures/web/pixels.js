@@ -66,9 +66,14 @@ VQ.pixels = function (shape) {
   function read(image, count) {
     const context = VQ.el("canvas", { width: WIDTH, height: count * HEIGHT }).getContext("2d");
     context.drawImage(image, 0, 0);
-    const { data } = context.getImageData(0, 0, WIDTH, count * HEIGHT), size = WIDTH * HEIGHT;
-    return Array.from({ length: count }, (_, f) => Uint8ClampedArray.from({ length: 3 * size }, (_, i) => (
-      data[4 * (f * size + Math.floor(i / 3)) + (i % 3)])));
+    const { data } = context.getImageData(0, 0, WIDTH, count * HEIGHT), size = 3 * WIDTH * HEIGHT;
+    return Array.from({ length: count }, (_, f) => {
+      const picture = new Uint8ClampedArray(size);
+      for (let i = 0, from = (4 * f * size) / 3; i < size; i += 3, from += 4) {
+        for (let c = 0; c < 3; c++) picture[i + c] = data[from + c];
+      }
+      return picture;
+    });
   }
 
   return { paintChannels, paintDifference, psnr, crop, read };

@@ -23,7 +23,9 @@ VQ.vqvae = function (data, size) {
 
   function encode(pixels) {
     prepare();
-    const { vectors } = encodeOn(Float32Array.from(pixels, (value) => value / 127.5 - 1));
+    const values = new Float32Array(pixels.length);
+    for (let i = 0; i < values.length; i++) values[i] = pixels[i] / 127.5 - 1;
+    const { vectors } = encodeOn(values);
     return { codes: encoder.nearest(vectors), vectors: vectors.packed() };
   }
 
@@ -32,7 +34,11 @@ VQ.vqvae = function (data, size) {
     return bytes(decodeOn(codes, box, vector));
   }
 
-  const bytes = (map) => Uint8ClampedArray.from(map.packed(), (value) => (value + 1) * 127.5);
+  function bytes(map) {
+    const values = map.packed(), made = new Uint8ClampedArray(values.length);
+    for (let i = 0; i < made.length; i++) made[i] = (values[i] + 1) * 127.5;
+    return made;
+  }
   return {
     name: data.name, decoder, rows, columns, prepare, encode, decode, bytes,
     distances: (vector) => encoder.distances(vector),
