@@ -1,15 +1,13 @@
 """The tree of futures in a headless browser: which frame shows, what it looks like, the keys."""
 
-import base64
-import io
 import itertools
 import re
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
+from films import FilmPage
 from pages import model_of
 from vqvae_lite.figures.codes import colors_of_codebook
 from vqvae_lite.figures.futures import explore_futures
@@ -30,7 +28,7 @@ def codes_of(seen, tree, path, frame):
     return tree[before + place, (frame - SEEN) % STEP]
 
 
-class Visit:
+class Visit(FilmPage):
     """The page of a tree, for a reader who wants no motion, and what went wrong on it."""
 
     def __init__(self, chromium, folder, motion):
@@ -55,10 +53,7 @@ class Visit:
 
     def state(self):
         """Frame from 1, frames in all, path, once the film rests."""
-        self.page.wait_for_function(
-            "() => document.documentElement.dataset.state.endsWith('still')"
-        )
-        text = self.page.locator("html").get_attribute("data-state")
+        text = self.rest()
         frame, count, path, total = re.match(
             r"frame (\d+) of (\d+); path ([\w,]*); sum (\d+)", text
         ).groups()
@@ -66,18 +61,6 @@ class Visit:
         codes = codes_of(self.seen, self.tree, path, int(frame) - 1).flatten()
         assert int(total) == sum((k + 1) * (i + 1) for i, k in enumerate(codes.tolist()))
         return int(frame), int(count), path
-
-    def press(self, key):
-        self.page.locator("#film").press(key)
-        return self.state()
-
-    def click(self, selector):
-        self.page.locator(selector).click()
-        return self.state()
-
-    def canvas(self, selector):
-        address = self.page.evaluate("s => document.querySelector(s).toDataURL()", selector)
-        return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))))
 
 
 @pytest.fixture

@@ -1,15 +1,12 @@
 """The imagined walk in a headless browser: its model against torch, its films, its keys."""
 
-import base64
-import io
 import re
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import nn
 
+from films import FilmPage
 from pages import model_of, on_a_phone, rounded, video_prior_of
 from vqvae_lite.figures.codes import colors_of_codebook
 from vqvae_lite.figures.prior import prior_data
@@ -37,7 +34,7 @@ def as_in_the_page(prior, bits=8):
     return copied
 
 
-class Visit:
+class Visit(FilmPage):
     """The page of a tiny model and three walks, and what went wrong on it."""
 
     def __init__(self, chromium, folder, way=WAYS[0], motion="reduce", **settings):
@@ -66,10 +63,7 @@ class Visit:
 
     def state(self):
         """What the page says of itself, once it rests."""
-        self.page.wait_for_function(
-            "() => document.documentElement.dataset.state.endsWith('still')"
-        )
-        text = self.page.locator("html").get_attribute("data-state")
+        text = self.rest()
         found = dict(re.findall(r"(\w+) ([\w.,]*);", text))
         path = found["path"].split(",") if found["path"] else []
         assert int(found["frames"]) == len(path)
@@ -77,18 +71,6 @@ class Visit:
             "start": int(found["start"]), "path": path, "together": int(found["together"]),
             "sum": int(found["sum"]), "queued": found["queued"],
         }  # fmt: skip
-
-    def press(self, key):
-        self.page.locator("#film").press(key)
-        return self.state()
-
-    def click(self, selector):
-        self.page.locator(selector).click()
-        return self.state()
-
-    def canvas(self, selector):
-        address = self.page.evaluate("s => document.querySelector(s).toDataURL()", selector)
-        return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))))
 
     def map(self):
         """The codes that show, by their colours: (ROWS, COLUMNS)."""

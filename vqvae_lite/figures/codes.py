@@ -18,6 +18,10 @@ from vqvae_lite.model import VQVAE
 from vqvae_lite.modules import device_of, with_float64
 from vqvae_lite.quantizers import codebook_of
 
+# What a figure `uses` whose page decodes, and one that paints maps of codes as they fill.
+DECODER = ("kernelcode", "kernel", "network", "decoder")
+PAINTER = (*DECODER, "board", "painter")
+
 _TALLEST = 16383  # pixels: WebP holds no more
 
 
@@ -64,9 +68,8 @@ def explore_codes(
                 f"both models must halve equally often, got {model.config.num_halvings} and "
                 f"{each.config.num_halvings}"
             )
-    colors = colors_of_codebook(model)
-    images = to_float(frames)
-    codes = model.encode(images.to(device_of(model))).cpu()
+    components = {name: _components(each) for name, each in models.items()}
+    codes = model.encode(to_float(frames).to(device_of(model))).cpu()
     count, _, height, width = frames.shape
     if count * height > _TALLEST:
         raise ValueError(
@@ -77,12 +80,15 @@ def explore_codes(
         raise ValueError(f"chosen must be a frame, 0 to {len(frames) - 1}, got {chosen}")
     decoded = to_uint8(model.decode(codes[chosen, None].to(device_of(model))))
     rows, columns = codes.shape[1:]
+    colors = _colors(next(iter(components.values())))
     return InteractiveFigure(
         "codemap",
         {
             "frames": webp(frames, lossless=True),
             "size": [count, height, width],
-            "models": [_model_data(name, each, bits) for name, each in models.items()],
+            "models": [
+                _model_data(name, each, components[name], bits) for name, each in models.items()
+            ],
             "chosen": chosen,
         },
         title="A picture, its map of codes, and the way between them",
@@ -98,21 +104,19 @@ def explore_codes(
         click="#mode-paint",
         key="#map|ArrowRight",
         uses=[
-            "kernelcode", "kernel", "network", "decoder", "encoder", "vqvae", "board", "codecard",
-            "palette", "distances", "codeparts", "pixels", "mapedits", "sources", "way", "stations",
-            "missions", "codemissions",
+            *DECODER, "encoder", "vqvae", "board", "codecard", "palette", "distances", "codeparts",
+            "pixels", "mapedits", "sources", "way", "stations", "missions", "codemissions",
         ],
     )  # fmt: skip
 
 
-def _model_data(name: str, model: VQVAE, bits: int) -> dict[str, Any]:
-    components = _components(model)
+def _model_data(name: str, model: VQVAE, components: Tensor, bits: int) -> dict[str, Any]:
     plane = components[:, [0, min(1, components.shape[1] - 1)]].cpu()  # of one direction, twice
     return {
         "name": name,
         "decoder": decoder_data(model, bits=bits),
         "encoder": encoder_data(model, bits=bits),
-        "colors": pack(colors_of_codebook(model), "uint8"),
+        "colors": pack(_colors(components), "uint8"),
         "atlas": pack(plane, "float16"),
     }
 
@@ -134,19 +138,23 @@ def colors_of_codebook(model: VQVAE) -> np.ndarray:
     Raises:
         ValueError: the model has several codebooks.
     """
-    config = model.config
-    if config.num_codebooks != 1:
-        raise ValueError(f"model must have 1 codebook, got {config.num_codebooks}")
-    components = _components(model)
-    ranks = components.argsort(0).argsort(0) / max(1, config.num_codes - 1)
-    lab = np.full((config.num_codes, 3), 0.5)
+    return _colors(_components(model))
+
+
+def _colors(components: Tensor) -> np.ndarray:
+    """(K, 3) uint8, from what `_components` gives."""
+    ranks = components.argsort(0).argsort(0) / max(1, len(components) - 1)
+    lab = np.full((len(components), 3), 0.5)
     lab[:, : ranks.shape[1]] = ranks.cpu()
     return _oklab_to_rgb(lab * [0.48, 0.26, 0.26] + [0.42, -0.13, -0.13])
 
 
 def _components(model: VQVAE) -> Tensor:
     """(K, 3 or fewer): the codes along the principal axes of the codebook, brighter ones last."""
-    config, vectors = model.config, with_float64(codebook_of(model.quantizer)).double()
+    config = model.config
+    if config.num_codebooks != 1:
+        raise ValueError(f"model must have 1 codebook, got {config.num_codebooks}")
+    vectors = with_float64(codebook_of(model.quantizer)).double()
     vectors = vectors - vectors.mean(0)
     components = vectors @ torch.linalg.svd(vectors, full_matrices=False).Vh[:3].T
     alone = torch.arange(config.num_codes, device=device_of(model))

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from vqvae_lite.checks import check_positive_int
-from vqvae_lite.figures.codes import colors_of_codebook, decoder_data
+from vqvae_lite.figures.codes import PAINTER, colors_of_codebook, decoder_data
 from vqvae_lite.figures.page import InteractiveFigure, pack, pack_codes
 from vqvae_lite.figures.plots import bare
 from vqvae_lite.images import to_uint8
@@ -112,7 +112,7 @@ def explore_futures(
         height=640,
         click="#action-0",
         key="#film|1",
-        uses=["kernelcode", "kernel", "network", "decoder", "board", "painter"],
+        uses=PAINTER,
     )
 
 

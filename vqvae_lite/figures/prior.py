@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from vqvae_lite.figures.codes import colors_of_codebook, decoder_data, layer_data, webp
+from vqvae_lite.figures.codes import PAINTER, colors_of_codebook, decoder_data, layer_data, webp
 from vqvae_lite.figures.page import InteractiveFigure, pack, pack_steps
 from vqvae_lite.figures.plots import bare
 from vqvae_lite.images import to_float, to_uint8
@@ -77,17 +77,7 @@ def explore_prior(
         height=900,
         click="#step",
         key="#map|ArrowLeft",
-        uses=[
-            "kernelcode",
-            "kernel",
-            "network",
-            "decoder",
-            "board",
-            "painter",
-            "dice",
-            "prior",
-            "codechoice",
-        ],
+        uses=[*PAINTER, "dice", "prior", "codechoice"],
     )
 
 

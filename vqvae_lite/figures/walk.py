@@ -15,7 +15,7 @@ from vqvae_lite.checks import (
     check_positive_int,
     check_type,
 )
-from vqvae_lite.figures.codes import colors_of_codebook, decoder_data, layer_data
+from vqvae_lite.figures.codes import PAINTER, colors_of_codebook, decoder_data, layer_data
 from vqvae_lite.figures.page import InteractiveFigure, pack, pack_codes, pack_steps
 from vqvae_lite.figures.plots import bare
 from vqvae_lite.figures.prior import prior_data
@@ -100,18 +100,7 @@ def explore_walk(
         height=720,
         click="#action-0",
         key="#film|1",
-        uses=[
-            "kernelcode",
-            "kernel",
-            "network",
-            "decoder",
-            "board",
-            "painter",
-            "dice",
-            "past",
-            "prior",
-            "dynamics",
-        ],
+        uses=[*PAINTER, "dice", "past", "prior", "dynamics"],
     )
 
 
