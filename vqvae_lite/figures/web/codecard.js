@@ -1,7 +1,7 @@
 // What is known of one code: its vector, what the decoder makes of it alone, and pixels of the
 // pictures that it stands for.
 //
-// codeCard({decoder, uses, pixels, tint, around}) is an element with .show(code, facts) and, for
+// codeCard({decoder, uses, tint, around}) is an element with .show(code, facts) and, for
 // when the frames have come, .refresh(). uses[code] lists the code's uses; around(canvas, use)
 // draws the pixels around one.
 VQ.codeCard = (function () {
@@ -10,7 +10,7 @@ VQ.codeCard = (function () {
   const TILES = 12;
   const signed = (v) => (v < 0 ? "\u2212" : "") + Math.abs(v).toFixed(2);
 
-  return function ({ decoder, uses, pixels, tint, around }) {
+  return function ({ decoder, uses, tint, around }) {
     const { size, vector } = decoder;
     const decode = decoder.on(3, 3);
     const swatch = el("span", { class: "swatch" }), name = el("span", {});
@@ -44,7 +44,7 @@ VQ.codeCard = (function () {
         set(bar, { y: up ? -length : 0, height: length, class: up ? "up" : "down" });
       });
       const picture = decode(new Int32Array(9).fill(code));
-      VQ.paint(alone, pixels(picture), picture.width, picture.height);
+      VQ.paint(alone, picture.bytes(), picture.width, picture.height);
       refresh();
     }
 

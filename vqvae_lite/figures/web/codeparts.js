@@ -4,7 +4,7 @@
 // `index`; around(canvas, scene, place) draws the pixels around a place of a scene's.
 VQ.codeParts = function (model, figure) {
   "use strict";
-  const { scenes, index, around, changed } = figure, { colors, decoder, bytes, rows, columns } = model;
+  const { scenes, index, around, changed } = figure, { colors, decoder, rows, columns } = model;
   const PLACES = rows * columns;
   const uses = Array.from({ length: decoder.count }, () => []); // scene by scene, row by row
   const rgb = (codes) => Uint8Array.from({ length: 3 * codes.length }, (_, i) => (
@@ -12,7 +12,7 @@ VQ.codeParts = function (model, figure) {
   const tint = (node, k) => VQ.set(node, { style: `background: rgb(${rgb([k]).join(" ")})` });
 
   const card = VQ.codeCard({
-    decoder, uses, pixels: bytes, tint,
+    decoder, uses, tint,
     around: (canvas, use) => around(canvas, scenes[Math.floor(use / PLACES)], use % PLACES),
   });
   const palette = VQ.palette({ model, uses, rgb, tint, changed });

@@ -91,6 +91,12 @@ VQ.network = (function () {
       }
       return all;
     }
+    // The same as the bytes of a picture, of numbers in [-1, 1].
+    bytes() {
+      const values = this.packed(), made = new Uint8ClampedArray(values.length);
+      for (let i = 0; i < made.length; i++) made[i] = (values[i] + 1) * 127.5;
+      return made;
+    }
   }
 
   // Writes what the products are added to: the bias, and `plus`, a map, where there is one.

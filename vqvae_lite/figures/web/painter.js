@@ -19,7 +19,7 @@ VQ.painter = (function () {
       now.set(codes);
       if (box.x1 >= 0) picture = decode(now, box);
       const { width, height } = picture, cell = width / columns;
-      VQ.paint(canvas, Uint8ClampedArray.from(picture.packed(), (v) => (v + 1) * 127.5), width, height);
+      VQ.paint(canvas, picture.bytes(), width, height);
       const x = (count % columns) * cell, y = Math.floor(count / columns) * cell;
       const context = canvas.getContext("2d");
       context.clearRect(x, y, width, cell);

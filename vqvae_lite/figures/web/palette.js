@@ -98,7 +98,7 @@ VQ.palette = (function () {
           const x = Math.floor((i % (3 * columns)) / 3), y = Math.floor(i / (9 * columns));
           return y * columns + x < K ? y * columns + x : -1;
         });
-        const picture = decoder.on(3 * rows, 3 * columns)(codes), bytes = model.bytes(picture);
+        const picture = decoder.on(3 * rows, 3 * columns)(codes), bytes = picture.bytes();
         side = picture.width / (3 * columns);
         tiles = (k, x, y) => {
           const left = (3 * (k % columns) + 1) * side + x, top = (3 * Math.floor(k / columns) + 1) * side + y;

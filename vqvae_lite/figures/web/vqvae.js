@@ -31,16 +31,11 @@ VQ.vqvae = function (data, size) {
 
   function decode(codes, box, vector) {
     prepare();
-    return bytes(decodeOn(codes, box, vector));
+    return decodeOn(codes, box, vector).bytes();
   }
 
-  function bytes(map) {
-    const values = map.packed(), made = new Uint8ClampedArray(values.length);
-    for (let i = 0; i < made.length; i++) made[i] = (values[i] + 1) * 127.5;
-    return made;
-  }
   return {
-    name: data.name, decoder, rows, columns, prepare, encode, decode, bytes,
+    name: data.name, decoder, rows, columns, prepare, encode, decode,
     distances: (vector) => encoder.distances(vector),
     bits: rows * columns * Math.log2(decoder.count),
   };
