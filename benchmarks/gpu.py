@@ -26,7 +26,7 @@ from typing import Any
 import torch
 from record import RESULTS, ROOT, commit, machine, run, write_result
 from gpu_ratios import RATIOS, measure_ratios
-from likelihood import KINDS, OWN, PAPER, SAMPLES, SHARED
+from likelihood import OWN, PAPER, SAMPLES, SHARED
 from stages import last_of
 from torch.utils.data import Dataset, Subset
 
@@ -109,9 +109,9 @@ def main(arguments: list[str] | None = None) -> None:
         check(report, folder, until(CHECKS_UNTIL))
         for name in RATIOS:
             compare(report, name, small, place, until(RATIOS_UNTIL))
-        for number, kind in enumerate(KINDS):
+        for number, kind in enumerate(PAPER):
             now = time.time()
-            end = now + (until(1) - now) / (len(KINDS) - number)
+            end = now + (until(1) - now) / (len(PAPER) - number)
             recipe, samples = recipe_of(kind, images, small), 2 if small else SAMPLES
             learn(report, recipe, folder / images / kind, place, samples, end)
     print(f"written to {report.folders[-1] / 'gpu.json'}")

@@ -1,7 +1,8 @@
-"""VAE, VQ-VAE and VIMCO in bits per dimension under one protocol (section 4.1).
+"""VAE, VQ-VAE, Gumbel-softmax and VIMCO in bits per dimension under one protocol (section 4.1).
 
-One encoder, decoder, likelihood, batch and number of steps for all three; every figure over the
-whole test set. The paper's experiment, on CIFAR-10 and for a GPU:
+One encoder, decoder, likelihood, batch and number of steps for all; every figure over the whole
+test set, and a mean over the seeds, each of which gives first weights and an order of images of
+its own. The paper's experiment, on CIFAR-10 and for a GPU:
 
     python benchmarks/likelihood.py cifar10 --profile paper --run runs/likelihood
 
@@ -11,8 +12,10 @@ A run that was stopped goes on where it was. On images of one's own, in two fold
 """
 
 import argparse
+import statistics
 from argparse import Namespace
 from dataclasses import asdict, replace
+from itertools import product
 from pathlib import Path
 
 from record import run
@@ -31,11 +34,11 @@ from vqvae_lite.recipes.recipe import Recipe
 
 # By profile: what all models share, then what each adds. The paper's latents are 8 x 8 x 10.
 SHARED = {
-    "quick": ["size=32", "width=64", "likelihood=logistic", "batch_size=32", "learning_rate=1e-3"],
+    "quick": ["size=32", "width=64", "likelihood=logistic", "batch_size=16", "learning_rate=2e-3"],
     "paper": ["size=32", "likelihood=categorical"],
 }
 LATENTS = {
-    "quick": ["num_codebooks=2", "num_codes=512", "code_dim=16"],
+    "quick": ["num_codebooks=2", "num_codes=512", "code_dim=4"],
     "paper": ["num_codebooks=10", "num_codes=512", "code_dim=64"],
 }
 OWN = {
@@ -44,6 +47,8 @@ OWN = {
     ("vqvae", "quick"): [*LATENTS["quick"], "restart_below=0.1", "decay=0.99", "commitment=1"],
     # By gradient, as the profile has it; the restarts are ours.
     ("vqvae", "paper"): [*LATENTS["paper"], "restart_below=0.1"],
+    ("gumbel", "quick"): LATENTS["quick"],
+    ("gumbel", "paper"): LATENTS["paper"],
     ("vimco", "quick"): LATENTS["quick"],
     ("vimco", "paper"): LATENTS["paper"],
 }
@@ -57,7 +62,7 @@ PRIOR = {
 }
 # Section 4.1 of the paper, lower bounds on true CIFAR-10, bits per dimension.
 PAPER = {"vae": 4.51, "vqvae": 4.67, "vimco": 5.14}
-KINDS = ("vae", "vqvae", "vimco")
+KINDS = ("vae", "vqvae", "gumbel", "vimco")
 
 
 def main() -> tuple[str, dict] | None:
@@ -71,13 +76,14 @@ def main() -> tuple[str, dict] | None:
     parser.add_argument(
         "--only", choices=[*KINDS, "prior"], help="train this one, and measure nothing"
     )
+    parser.add_argument("--seeds", type=int, default=3, help="0, 1, ...: so many; default: 3")
     parser.add_argument(
         "--set",
         dest="settings",
         action="append",
         default=[],
         metavar="[MODEL.]NAME=VALUE",
-        help="such as steps=1000 for vae, vqvae and vimco, or prior.steps=1000; may be repeated",
+        help="such as steps=1000 for all models, or vimco.steps=1000 for one; may be repeated",
     )
     parser.add_argument(
         "--last-steps",
@@ -104,23 +110,28 @@ def main() -> tuple[str, dict] | None:
         )
         for kind in KINDS
     }
-    run = Path(options.run)
+    run, seeds = Path(options.run), range(options.seeds)
     with processes(options.device) as place:
-        for kind, recipe in recipes.items():
+        for kind, seed in product(recipes, seeds):
             if options.only in (None, kind):
-                train_model(recipe, run / kind, place, options.last_steps)
-        if options.only in (None, "prior"):
-            vqvae = load_checkpoint(run / "vqvae")
+                recipe = with_seed(recipes[kind], seed)
+                train_model(recipe, run / f"{kind}-{seed}", place, options.last_steps)
+        for seed in seeds if options.only in (None, "prior") else ():
+            vqvae = load_checkpoint(run / f"vqvae-{seed}")
             recipe = get_recipe(
                 "prior",
                 options.profile,
                 [*PRIOR[options.profile], *own_settings("prior", options.settings)],
                 codes_of=vqvae.model,
             )
-            finish_prior(run / "prior", vqvae, recipe, place)
+            finish_prior(run / f"prior-{seed}", vqvae, with_seed(recipe, seed), place)
         if options.only:
             return None
         return options.name, measure(run, recipes, options, place)
+
+
+def with_seed(recipe: Recipe, seed: int) -> Recipe:
+    return replace(recipe, training=replace(recipe.training, seed=seed))
 
 
 def own_settings(name: str, settings: list[str]) -> list[str]:
@@ -150,57 +161,59 @@ def measure(run: Path, recipes: dict[str, Recipe], options: Namespace, place: Pl
         images = FolderImages(options.test, recipe.data.size)
     else:
         images = load_images(recipe, "test")
-    figures = {
+    models = {
+        kind: {"settings": asdict(recipes[kind].model), "training": asdict(recipes[kind].training)}
+        for kind in KINDS
+    }
+    seeds = {name: [] for name in (*KINDS, "vqvae, frequencies", "vqvae, learned prior")}
+    for kind, seed in product(KINDS, range(options.seeds)):
+        model = load_checkpoint(run / f"{kind}-{seed}").model.to(place.device)
+        samples = 1 if kind == "vqvae" else SAMPLES
+        keep = run / f"{kind}-{seed}.results"
+        seeds[kind].append(
+            evaluate_bits(model, images, samples=samples, keep=keep, progress=True).means()
+        )
+        if kind == "vqvae":
+            codes = encode_images(model, training_images(recipe))
+            counted = CodeFrequencies(codes, recipe.model.num_codes).log_prob
+            prior = load_prior(run / f"prior-{seed}", model)
+            learned = prior.model.to(place.device).log_prob
+            keep = run / f"prior-{seed}.results"
+            seeds["vqvae, frequencies"].append(evaluate_bits(model, images, prior=counted).means())
+            seeds["vqvae, learned prior"].append(
+                evaluate_bits(model, images, prior=learned, keep=keep, progress=True).means()
+            )
+            models["vqvae, learned prior"] = {
+                "settings": asdict(prior.model.config),
+                "parameters": sum(weights.numel() for weights in prior.model.parameters()),
+                "step": prior.config["step"],
+            }
+
+    for name, each in seeds.items():
+        means = {part: statistics.fmean(one[part] for one in each) for part in each[0]}
+        models[name] = {**models.get(name, {}), **means, "seeds": each}
+        print(name, {part: round(means[part], 4) for part in ("reconstruction", "prior", "bound")})
+    elbos = [one["reconstruction"] + one["prior"] for one in models["vae"]["seeds"]]
+    elbo = statistics.fmean(elbos)
+    return {
         "profile": options.profile,
         "images": len(images),
-        "training": asdict(recipe.training),
         "last_steps_at_a_tenth_of_the_rate": options.last_steps,
         "samples": SAMPLES,
-        "models": {},
+        "models": models,
+        "minus_the_vaes_elbo": {
+            name: round(parts["bound"] - elbo, 4) for name, parts in models.items()
+        },
+        "minus_the_vaes_elbo_by_seed": {
+            name: [round(one["bound"] - elbos[seed], 4) for seed, one in enumerate(parts["seeds"])]
+            for name, parts in models.items()
+        },
+        "paper": {
+            **PAPER,
+            "vqvae minus vae": round(PAPER["vqvae"] - PAPER["vae"], 2),
+            "vimco minus vae": round(PAPER["vimco"] - PAPER["vae"], 2),
+        },
     }
-    for kind in KINDS:
-        checkpoint = load_checkpoint(run / kind)
-        means = evaluate_bits(
-            checkpoint.model.to(place.device),
-            images,
-            samples=1 if kind == "vqvae" else SAMPLES,
-            keep=run / f"{kind}.results",
-            progress=True,
-        ).means()
-        settings = asdict(recipes[kind].model)
-        figures["models"][kind] = {"settings": settings, "step": checkpoint.config["step"], **means}
-
-    model = load_checkpoint(run / "vqvae").model.to(place.device)
-    prior = load_prior(run / "prior", model)
-    learned = prior.model.to(place.device).log_prob
-    means = evaluate_bits(
-        model, images, prior=learned, keep=run / "prior.results", progress=True
-    ).means()
-    frequencies = CodeFrequencies(
-        encode_images(model, training_images(recipe)), recipe.model.num_codes
-    )
-    counted = evaluate_bits(model, images, prior=frequencies.log_prob).means()
-    parameters = sum(parameter.numel() for parameter in prior.model.parameters())
-    figures["models"]["vqvae, frequencies"] = counted
-    figures["models"]["vqvae, learned prior"] = {
-        "settings": asdict(prior.model.config),
-        "parameters": parameters,
-        "step": prior.config["step"],
-        **means,
-    }
-
-    elbo = figures["models"]["vae"]["reconstruction"] + figures["models"]["vae"]["prior"]
-    figures["minus_the_vaes_elbo"] = {
-        name: round(parts["bound"] - elbo, 4) for name, parts in figures["models"].items()
-    }
-    figures["paper"] = {
-        **PAPER,
-        "vqvae minus vae": round(PAPER["vqvae"] - PAPER["vae"], 2),
-        "vimco minus vae": round(PAPER["vimco"] - PAPER["vae"], 2),
-    }
-    for name, parts in figures["models"].items():
-        print(name, {key: parts[key] for key in ("reconstruction", "prior", "bound")})
-    return figures
 
 
 if __name__ == "__main__":

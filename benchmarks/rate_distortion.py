@@ -1,14 +1,16 @@
 """Where the bits go: VQ-VAEs of several capacities and betas, and VAEs of several KL weights.
 
 All on the frames of `data/maze` made 32 pixels wide, with one encoder, decoder, likelihood, batch
-and number of steps, in bits per dimension of the validation and the test mazes. A run that was
-stopped goes on with the models that are missing.
+and number of steps, in bits per dimension of the validation and the test mazes. A few are trained
+with three seeds: how far those lie apart is how far any two of the others may lie apart by chance.
+A run that was stopped goes on with the models that are missing.
 
     python benchmarks/rate_distortion.py --run runs/rate_distortion
 """
 
 import argparse
 import json
+import statistics
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,41 +24,50 @@ from vqvae_lite.priors.nats import CodeFrequencies
 from vqvae_lite.recipes.images import load_images
 from vqvae_lite.recipes.profiles import get_recipe
 
-STEPS, LAST_STEPS = 2000, 500  # the last ones at a tenth of the step size
-SHARED = ["size=32", "width=32", "likelihood=logistic", "batch_size=32", f"steps={STEPS}"]
-# The decoder sees 32 channels, whatever the number of codebooks.
-CHANNELS = 32
-CODES, CODEBOOKS = (8, 64, 512), (1, 2, 4)
-BETAS = (0.1, 0.25, 0.5, 2.0)  # beside the 1 of all others
+STEPS, LAST_STEPS = 8000, 2000  # the last ones at a tenth of the step size
+SHARED = [
+    "size=32",
+    "width=32",
+    "likelihood=logistic",
+    "batch_size=16",
+    "learning_rate=2e-3",
+    f"steps={STEPS}",
+]
+VQVAE = ["restart_below=0.1", "decay=0.99"]
+# Narrow vectors, so that the number of codebooks changes little else. Those of a single codebook
+# are as wide as two of the others: in four dimensions alone its codes are hard to tell apart.
+CODE_DIM = {1: 8, 2: 4, 4: 4}
+CAPACITIES = [(codes, books) for books in (1, 2, 4) for codes in (8, 64, 512)]
+CAPACITIES += [(2048, 1), (2048, 2)]
+BETAS = (0.01, 0.1, 0.25, 4.0, 16.0)  # beside the 1 of all others
 KL_WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0)
+SEEDS = 3
+REPEATED = ("vqvae K=512 C=1", "vqvae K=512 C=2", "vqvae K=512 C=4", "vae weight=1.0")
 
 
 def variants() -> dict[str, tuple[str, list[str]]]:
     """By name, the kind and the settings of each model."""
-    vqvae = ["restart_below=0.1", "decay=0.99"]
+
+    def capacity(codes: int, books: int) -> list[str]:
+        return [f"num_codes={codes}", f"num_codebooks={books}", f"code_dim={CODE_DIM[books]}"]
+
     found = {}
-    for num_codebooks in CODEBOOKS:
-        for num_codes in CODES:
-            capacity = [
-                f"num_codes={num_codes}",
-                f"num_codebooks={num_codebooks}",
-                f"code_dim={CHANNELS // num_codebooks}",
-            ]
-            name = f"vqvae K={num_codes} C={num_codebooks}"
-            found[name] = "vqvae", [*vqvae, *capacity, "commitment=1"]
+    for codes, books in CAPACITIES:
+        settings = [*VQVAE, *capacity(codes, books), "commitment=1"]
+        found[f"vqvae K={codes} C={books}"] = "vqvae", settings
     for beta in BETAS:
-        capacity = ["num_codes=512", "num_codebooks=2", f"code_dim={CHANNELS // 2}"]
-        found[f"vqvae beta={beta}"] = "vqvae", [*vqvae, *capacity, f"commitment={beta}"]
+        settings = [*VQVAE, *capacity(512, 2), f"commitment={beta}"]
+        found[f"vqvae beta={beta}"] = "vqvae", settings
     for weight in KL_WEIGHTS:
-        settings = [f"latent_channels={CHANNELS}", f"kl_weight={weight}"]
-        found[f"vae weight={weight}"] = "vae", settings
+        found[f"vae weight={weight}"] = "vae", ["latent_channels=32", f"kl_weight={weight}"]
     return found
 
 
-def measure(kind: str, settings: list[str]) -> dict:
-    """Trains one model and measures it."""
-    recipe = get_recipe("maze", "quick", kind=kind, settings=[*SHARED, *settings])
-    model = new_model(kind, recipe.model, recipe.training.seed)
+def measure(kind: str, settings: list[str], seed: int) -> dict:
+    """Trains one model and measures it on both splits."""
+    settings = [*SHARED, *settings, f"seed={seed}"]
+    recipe = get_recipe("maze", "quick", kind=kind, settings=settings)
+    model = new_model(kind, recipe.model, seed)
     images = load_images(recipe, "train")
     train(model, images, recipe.training)
     # At the full step size the weights still tremble: a model's figures would depend on the moment.
@@ -65,7 +76,7 @@ def measure(kind: str, settings: list[str]) -> dict:
     if kind == "vqvae":
         codes = encode_images(model, images)
         frequencies = CodeFrequencies(codes, recipe.model.num_codes)
-    figures = {"kind": kind, "settings": settings}
+    figures = {}
     for split in ("validation", "test"):
         images = load_images(recipe, split)
         means = evaluate_bits(model, images).means()
@@ -76,6 +87,18 @@ def measure(kind: str, settings: list[str]) -> dict:
     return figures
 
 
+def over_seeds(each: list[dict]) -> dict:
+    """The means of both splits, and beside them what each seed gave."""
+    means = {
+        split: {
+            name: round(statistics.fmean(one[split][name] for one in each), 5)
+            for name in each[0][split]
+        }
+        for split in each[0]
+    }
+    return {**means, "seeds": each}
+
+
 def main() -> tuple[str, dict]:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", required=True, help="the folder for what is measured so far")
@@ -84,10 +107,13 @@ def main() -> tuple[str, dict]:
     run.mkdir(parents=True, exist_ok=True)
     figures = {}
     for name, (kind, settings) in variants().items():
-        file = run / f"{name.replace(' ', '_')}.json"
-        if not file.exists():
-            file.write_text(json.dumps(measure(kind, settings)), encoding="utf-8")
-        figures[name] = json.loads(file.read_text(encoding="utf-8"))
+        each = []
+        for seed in range(SEEDS if name in REPEATED else 1):
+            file = run / f"{name.replace(' ', '_')}-{seed}.json"
+            if not file.exists():
+                file.write_text(json.dumps(measure(kind, settings, seed)), encoding="utf-8")
+            each.append(json.loads(file.read_text(encoding="utf-8")))
+        figures[name] = {"kind": kind, "settings": settings, **over_seeds(each)}
         print(name, figures[name]["validation"])
     shared = {"steps": STEPS + LAST_STEPS, "at_a_tenth_of_the_rate": LAST_STEPS, "shared": SHARED}
     return "rate_distortion", {**shared, "models": figures}
