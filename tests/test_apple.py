@@ -49,6 +49,7 @@ TRAINED = {
     "likely": (PICTURES, prepare_images),
     "vae": (PICTURES, prepare_images),
     "vimco": (PICTURES, prepare_images),
+    "gumbel": (PICTURES, prepare_images),
     "autoencoder": (PICTURES, prepare_images),
     "pixelvae": (CodeMaps(MAPS), torch.Tensor.long),
     "pixelvqvae": (CodeMaps(MAPS), torch.Tensor.long),

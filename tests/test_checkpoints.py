@@ -214,7 +214,7 @@ def test_a_model_that_is_not_the_file_s_is_refused_before_it_is_made(tmp_path, k
 
 
 # No weight follows from these: of VIMCO's samples, and what else is drawn or weighed in training.
-FREE = ("samples", "chunk", "hop", "commitment", "free_nats")
+FREE = ("samples", "chunk", "hop", "commitment", "free_nats", "annealing_steps")
 
 
 class Growing(nn.Module):

@@ -80,7 +80,7 @@ def data_of(name: str) -> tuple[Pairs, object]:
         return torch.randint(high, shape, generator=generator)
 
     second = draw(2, 10)
-    if name in ("vqvae", "by gradient", "vae", "vimco", "autoencoder"):
+    if name in ("vqvae", "by gradient", "vae", "vimco", "gumbel", "autoencoder"):
         squares = draw(256, 10, 3, 2, 2).repeat_interleave(8, 2).repeat_interleave(8, 3)
         return Pairs(squares.to(torch.uint8), second), first_of
     if name in ("pixelvae", "pixelvqvae"):

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from vqvae_lite.baselines.autoencoder import AutoencoderConfig
+from vqvae_lite.baselines.gumbel import GumbelConfig
 from vqvae_lite.baselines.vae import VAEConfig
 from vqvae_lite.baselines.vimco import VIMCOConfig
 from vqvae_lite.checkpoints import save_checkpoint
@@ -85,7 +86,9 @@ def test_shapes_of_encoder_and_decoder(halvings, size):
     assert decoder(z).shape == (2, 3, *size)
 
 
-@pytest.mark.parametrize("config", [ModelConfig, VAEConfig, VIMCOConfig, AutoencoderConfig])
+@pytest.mark.parametrize(
+    "config", [ModelConfig, VAEConfig, VIMCOConfig, GumbelConfig, AutoencoderConfig]
+)
 def test_all_image_models_have_their_networks_from_the_same_four_settings(config):
     settings = config(1, 6, 3, 4)
     assert isinstance(settings, NetworkConfig)

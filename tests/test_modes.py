@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from vqvae_lite.baselines.autoencoder import AutoencoderConfig
 from vqvae_lite.baselines.bits import evaluate_bits
+from vqvae_lite.baselines.gumbel import GumbelConfig
 from vqvae_lite.baselines.vae import VAEConfig
 from vqvae_lite.baselines.vimco import VIMCOConfig
 from vqvae_lite.encoding import encode_images
@@ -61,6 +62,7 @@ SETTINGS = {
     "likely": ModelConfig(num_codes=7, code_dim=4, likelihood="categorical", **SHAPE),
     "vae": VAEConfig(latent_channels=3, **SHAPE),
     "vimco": VIMCOConfig(num_codebooks=2, num_codes=4, code_dim=4, samples=2, **SHAPE),
+    "gumbel": GumbelConfig(num_codebooks=2, num_codes=4, code_dim=4, annealing_steps=3, **SHAPE),
     "autoencoder": AutoencoderConfig(num_codebooks=2, num_codes=4, **SHAPE),
     "pixelvae": PixelVAEConfig(num_latents=3, warmup_steps=5, **MAP),
     "pixelvqvae": PixelVQVAEConfig(num_codebooks=2, num_codes=5, code_dim=4, **MAP),
@@ -123,6 +125,10 @@ ALL: dict[str, list[Callable]] = {
         lambda m: evaluate_bits(m, TensorImages(IMAGES), samples=2),
     ],
     "vimco": [
+        lambda m: m.bound(IMAGES, noise(m)),
+        lambda m: evaluate_bits(m, TensorImages(IMAGES), samples=2),
+    ],
+    "gumbel": [
         lambda m: m.bound(IMAGES, noise(m)),
         lambda m: evaluate_bits(m, TensorImages(IMAGES), samples=2),
     ],

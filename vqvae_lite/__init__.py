@@ -9,6 +9,7 @@ __version__ = "0.2.0"
 # for, so that who wants the quantizer alone need not wait for sound and film.
 _HOMES = {
     "baselines.bits": ("BitsPerDim", "evaluate_bits"),
+    "baselines.gumbel": ("GumbelConfig", "GumbelSoftmax"),
     "baselines.vae": ("VAE", "VAEConfig"),
     "baselines.vimco": ("VIMCO", "VIMCOConfig"),
     "checkpoints": ("save_checkpoint",),
@@ -28,6 +29,7 @@ __all__ = sorted(_HOME_OF)
 
 if TYPE_CHECKING:
     from vqvae_lite.baselines.bits import BitsPerDim, evaluate_bits
+    from vqvae_lite.baselines.gumbel import GumbelConfig, GumbelSoftmax
     from vqvae_lite.baselines.vae import VAE, VAEConfig
     from vqvae_lite.baselines.vimco import VIMCO, VIMCOConfig
     from vqvae_lite.checkpoints import save_checkpoint

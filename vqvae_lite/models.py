@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from vqvae_lite.baselines.autoencoder import Autoencoder, AutoencoderConfig
+from vqvae_lite.baselines.gumbel import GumbelConfig, GumbelSoftmax
 from vqvae_lite.baselines.vae import VAE, VAEConfig
 from vqvae_lite.baselines.vimco import VIMCO, VIMCOConfig
 from vqvae_lite.checkpoints import (
@@ -56,6 +57,7 @@ MODELS: Models = {
         (ModelConfig, VQVAE),
         (VAEConfig, VAE),
         (VIMCOConfig, VIMCO),
+        (GumbelConfig, GumbelSoftmax),
         (AutoencoderConfig, Autoencoder),
         (PixelCNNConfig, GatedPixelCNN),
         (WaveNetConfig, WaveNet),

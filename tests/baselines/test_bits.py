@@ -10,6 +10,7 @@ import torch
 import vqvae_lite.baselines.bits as bits
 from vqvae_lite import VQVAE, ModelConfig, TrainingConfig, load_checkpoint, train
 from vqvae_lite.baselines.bits import evaluate_bits
+from vqvae_lite.baselines.gumbel import GumbelConfig, GumbelSoftmax
 from vqvae_lite.baselines.vae import VAE, VAEConfig
 from vqvae_lite.baselines.vimco import VIMCO, VIMCOConfig
 from vqvae_lite.images import TensorImages, to_float
@@ -35,6 +36,9 @@ def make(kind):
         return VAE(VAEConfig(**SMALL, latent_channels=2))
     if kind == "vimco":
         return VIMCO(VIMCOConfig(**SMALL, num_codes=4, num_codebooks=2, code_dim=3))
+    if kind == "gumbel":
+        latents = {"num_codes": 4, "num_codebooks": 2, "code_dim": 3}
+        return GumbelSoftmax(GumbelConfig(**SMALL, **latents, annealing_steps=4))
     return vqvae()
 
 
@@ -92,7 +96,7 @@ def test_a_squared_error_is_no_likelihood():
         model.bound(images())
 
 
-@pytest.mark.parametrize("kind", ["vqvae", "vae", "vimco"])
+@pytest.mark.parametrize("kind", ["vqvae", "vae", "vimco", "gumbel"])
 def test_every_image_counts_once_whatever_the_batch(kind):
     model = make(kind)
     data = TensorImages(images())
@@ -120,7 +124,7 @@ def test_bits_of_a_uniform_model_are_eight_and_the_prior_comes_on_top():
     assert means["bound"] == pytest.approx(8 + 4 * math.log2(5) / 48, abs=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["vqvae", "vae", "vimco"])
+@pytest.mark.parametrize("kind", ["vqvae", "vae", "vimco", "gumbel"])
 def test_resumed_evaluation_equals_a_whole_one(kind, tmp_path, monkeypatch):
     model = make(kind)
     data = TensorImages(images())
@@ -154,7 +158,7 @@ def test_resumed_evaluation_equals_a_whole_one(kind, tmp_path, monkeypatch):
             evaluate_bits(other, data, samples=samples, seed=seed, batch_size=2, keep=keep)
 
 
-@pytest.mark.parametrize("kind", ["vae", "vimco"])
+@pytest.mark.parametrize("kind", ["vae", "vimco", "gumbel"])
 def test_the_bound_is_that_of_all_samples_together(kind):
     model, data = make(kind).eval(), images(2)
     measured = evaluate_bits(model, TensorImages(data), samples=3)
@@ -220,7 +224,7 @@ def test_evaluation_gives_the_model_back_as_it_was():
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 
 
-@pytest.mark.parametrize("kind", ["vae", "vimco"])
+@pytest.mark.parametrize("kind", ["vae", "vimco", "gumbel"])
 def test_a_run_with_noise_resumes_to_the_same_numbers(kind, tmp_path):
     data = TensorImages(images(12))
     config = TrainingConfig(steps=6, batch_size=4, checkpoint_every=3, precision="float32")

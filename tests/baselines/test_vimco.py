@@ -7,7 +7,8 @@ import pytest
 import torch
 
 import vqvae_lite.baselines.vimco as vimco
-from vqvae_lite.baselines.vimco import VIMCO, VIMCOConfig, leave_one_out, sample_codes
+from vqvae_lite.baselines.categorical import sample_codes
+from vqvae_lite.baselines.vimco import VIMCO, VIMCOConfig, leave_one_out
 from vqvae_lite.images import to_float
 
 IMAGE = torch.tensor([[[[30, 200], [90, 120]]]], dtype=torch.uint8)

@@ -14,7 +14,7 @@ from vqvae_lite.cli.main import main
 from vqvae_lite.codefile import ImageCodes, read_codes, write_codes
 from vqvae_lite.images import FolderImages, to_float, to_uint8
 from vqvae_lite.model import VQVAE
-from vqvae_lite.models import load_checkpoint
+from vqvae_lite.models import MODELS, load_checkpoint
 from vqvae_lite.modules import fingerprint
 from vqvae_lite.recipes.profiles import get_recipe
 from vqvae_lite.recipes.recipe import Recipe
@@ -64,7 +64,7 @@ def test_evaluate_prints_json(folder, run, capsys):
     assert result["bits_per_image"] == pytest.approx(16 * math.log2(20))
 
 
-@pytest.mark.parametrize("kind", ["vqvae", "vae", "vimco"])
+@pytest.mark.parametrize("kind", ["vqvae", "vae", "vimco", "gumbel"])
 def test_a_model_with_a_likelihood_is_measured_in_bits(kind, folder, tmp_path, capsys):
     settings = ["width=4", "size=16", "likelihood=logistic"]
     settings += ["latent_channels=2"] if kind == "vae" else ["num_codes=5", "code_dim=2"]
@@ -80,13 +80,13 @@ def test_a_model_with_a_likelihood_is_measured_in_bits(kind, folder, tmp_path, c
     assert ("psnr" in result) == (kind == "vqvae")
     assert "no held-out part" in fails(capsys, "evaluate", run)
     if kind == "vqvae":
-        assert "--samples is for a vae or vimco" in fails(
+        assert "--samples is not for a vqvae" in fails(
             capsys, "evaluate", run, "--folder", folder, "--samples", 5
         )
     else:
         for arguments in (["encode", run, folder], ["decode", run, tmp_path / "x.codes"]):
             error = fails(capsys, *arguments, tmp_path / "out")
-            assert f"holds a {kind.upper()}: only a VQ-VAE" in error
+            assert f"holds a {MODELS[kind][1].__name__}: only a VQ-VAE" in error
 
 
 def test_a_checkpoint_without_a_recipe_says_so(folder, tmp_path, capsys):

@@ -111,14 +111,14 @@ FILM = ["evaluate", "vqvae", "--prior", "video"]
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ([*IMAGES, "--samples", "1"], "--samples is for a vae or vimco; "),
+        ([*IMAGES, "--samples", "1"], "--samples is not for a vqvae; "),
         ([*IMAGES, "--folder", "clips", "--split", "test"], "--split is of a recipe's data or of"),
         ([*IMAGES, "--split", "all"], "split must be one of train, validation, test"),
         (["evaluate", "vae", "--prior", "prior"], "holds a VAE: only a VQ-VAE"),
         ([*IMAGES, "--prior", "vqvae"], "holds a VQVAE that is no prior over codes"),
-        (["evaluate", "prior"], "holds a GatedPixelCNN: expected one of vqvae, vae, vimco"),
-        (["evaluate", "wavenet"], "holds a WaveNet: expected one of vqvae, vae, vimco"),
-        (["evaluate", "video"], "holds a VideoPrior: expected one of vqvae, vae, vimco"),
+        (["evaluate", "prior"], "holds a GatedPixelCNN: expected one of vqvae, vae, vimco, gumbel"),
+        (["evaluate", "wavenet"], "holds a WaveNet: expected one of vqvae, vae, vimco, gumbel"),
+        (["evaluate", "video"], "holds a VideoPrior: expected one of vqvae, vae, vimco, gumbel"),
         ([*SOUND, "--samples", "1"], "--samples is for images; "),
         ([*SOUND, "--split", "test"], "--split is of a recipe's data or of mazes: "),
         ([*FILM, "--samples", "1"], "--samples is for images; "),

@@ -11,7 +11,7 @@ import pytest
 from vqvae_lite.checkpoints import Checkpoint, CheckpointError
 from vqvae_lite.model import VQVAE, ModelConfig
 from vqvae_lite.models import MODELS, load_checkpoint
-from vqvae_lite.recipes.names import PROFILES, RECIPES, check_recipe
+from vqvae_lite.recipes.names import KINDS, PROFILES, RECIPES, check_recipe
 from vqvae_lite.recipes.profiles import get_recipe
 from vqvae_lite.recipes.recipe import (
     CodeData,
@@ -199,7 +199,7 @@ def test_what_a_recipe_takes_and_needs(name, takes, needs):
 
 def test_every_recipe_has_both_profiles_and_the_papers_latents():
     latents = {"cifar10": 8, "folder": 32, "maze": 21}
-    for (name, side), kind in itertools.product(latents.items(), ["vqvae", "vae", "vimco"]):
+    for (name, side), kind in itertools.product(latents.items(), KINDS):
         folder = "~/pictures" if name == "folder" else None
         assert get_recipe(name, "quick", kind=kind, folder=folder).profile == "quick"
         recipe = get_recipe(name, "paper", kind=kind, folder=folder)
@@ -245,6 +245,7 @@ def test_what_has_no_such_codebook_has_no_such_profile():
     for name, kind, given in [
         ("maze", "vae", {"kind": "vae"}),
         ("cifar10", "vimco", {"kind": "vimco"}),
+        ("maze", "gumbel", {"kind": "gumbel"}),
         ("prior", "pixelcnn", {"codes_of": vqvae}),
         ("video", "video", {"codes_of": vqvae}),
     ]:

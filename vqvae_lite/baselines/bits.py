@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm.auto import tqdm
 
+from vqvae_lite.baselines.categorical import CategoricalLatents
 from vqvae_lite.baselines.vae import VAE
-from vqvae_lite.baselines.vimco import VIMCO
 from vqvae_lite.checks import check_positive_int, size_of
 from vqvae_lite.distributed import ALONE, Meeting, Place, share_of
 from vqvae_lite.files import reading, writing
@@ -28,7 +28,7 @@ class BitsPerDim(NamedTuple):
     Attributes:
         reconstruction: -log2 p(x | z); with several samples their mean.
         prior: what the latents cost: N log2 K, -log2 p(codes), or a KL divergence.
-        bound: what is compared. For a VQ-VAE the sum of the two; for a `VAE` or `VIMCO` the
+        bound: what is compared. For a VQ-VAE the sum of the two; for the others the
             importance-weighted bound of all samples, which with many of them is below the sum.
     """
 
@@ -45,7 +45,7 @@ class BitsPerDim(NamedTuple):
 
 @torch.no_grad()
 def evaluate_bits(
-    model: VQVAE | VAE | VIMCO,
+    model: VQVAE | VAE | CategoricalLatents,
     images: Dataset,
     *,
     prior: Callable[[Tensor], Tensor] | None = None,
@@ -65,7 +65,7 @@ def evaluate_bits(
         model: on any device; evaluated in eval mode and given back in the mode it was in.
         images: gives uint8 (C, H, W) images of one size.
         prior: for a VQ-VAE, log p(codes) of a batch of codes; None is the uniform prior.
-        samples: of a `VAE` or `VIMCO`, for each image. A VQ-VAE has one code for an image.
+        samples: of the latents of each image. A VQ-VAE has one code for an image.
         seed: of the samples.
         batch_size: how many images at a time.
         keep: a file that takes the results so far after each batch, and that an evaluation which

@@ -46,7 +46,7 @@ def run_evaluate(options: Namespace, checkpoint: Checkpoint) -> None:
     if options.prior is not None:
         check_vqvae(checkpoint)
     if options.samples is not None and checkpoint.model.kind == "vqvae":
-        raise ValueError(f"--samples is for a vae or vimco; {checkpoint.path} holds a {holds}")
+        raise ValueError(f"--samples is not for a vqvae; {checkpoint.path} holds a {holds}")
     recipe = recipe_of(checkpoint)
     with processes(options.device) as place:
         images = _held_out(options, checkpoint, recipe)

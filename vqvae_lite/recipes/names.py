@@ -3,7 +3,7 @@
 from difflib import get_close_matches
 
 PROFILES = ("quick", "paper", "paper-ema")
-KINDS = ("vqvae", "vae", "vimco")  # of models of images
+KINDS = ("vqvae", "vae", "vimco", "gumbel")  # of models of images
 
 # What a recipe can be told of these, and whether it must be.
 RECIPES: dict[str, dict[str, bool]] = {

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vqvae_lite.baselines.autoencoder import Autoencoder
+from vqvae_lite.baselines.gumbel import GumbelConfig
 from vqvae_lite.baselines.vae import VAEConfig
 from vqvae_lite.baselines.vimco import VIMCOConfig
 from vqvae_lite.model import VQVAE, ModelConfig
@@ -45,6 +46,8 @@ _MODELS: dict[tuple[str, str], Any] = {
     ("vae", "paper"): VAEConfig(),
     ("vimco", "quick"): VIMCOConfig(width=64, likelihood="logistic"),
     ("vimco", "paper"): VIMCOConfig(),
+    ("gumbel", "quick"): GumbelConfig(width=64, likelihood="logistic", annealing_steps=400),
+    ("gumbel", "paper"): GumbelConfig(),
     ("soundvqvae", "quick"): SoundConfig(
         strides=(2, 2, 2, 2, 2), width=64, decay=0.95, restart_below=0.1, decoder_width=32,
         skip_width=96, layers_per_cycle=8,
@@ -119,7 +122,7 @@ def get_recipe(
         settings: such as "steps=1000", "width=128", "decay=none" or "speakers=kal,slt": any field
             of the model's settings, of `TrainingConfig`, or of `ImageData`, `SoundData` or
             `CodeData`, but those that are given or that follow from the data.
-        kind: for images, the model: "vqvae" (the default), "vae" or "vimco".
+        kind: for images, the model: a name of `names.KINDS`; None is "vqvae".
         folder: for "folder" images, and for "sound" a folder with a folder of sound for each
             speaker, or in the layout of VCTK or LibriSpeech: see `files.read_folder`. "maze" and
             "video" take another set of mazes than the book's, and "video" a folder of clips.
