@@ -1,4 +1,4 @@
-"""Where the bits go: VQ-VAEs of several capacities and betas, and VAEs of several KL weights.
+"""Where the bits go: VQ-VAEs by capacity, width of a code and beta, and VAEs by KL weight.
 
 All on the frames of `data/maze` made 32 pixels wide, with one encoder, decoder, likelihood, batch
 and number of steps, in bits per dimension of the validation and the test mazes, one seed each. The
@@ -38,6 +38,7 @@ VQVAE = ["restart_below=0.1", "decay=0.99"]
 CODE_DIM = {1: 8, 2: 4, 4: 4}
 CAPACITIES = [(codes, books) for books in (1, 2, 4) for codes in (8, 64, 512)]
 CAPACITIES += [(2048, 1), (2048, 2)]
+WIDTHS = (2, 8, 16, 32)  # of a code, beside the 4 of the others with two codebooks
 BETAS = (0.01, 0.1, 0.25, 4.0, 16.0)  # beside the 1 of all others
 KL_WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0)
 
@@ -45,13 +46,17 @@ KL_WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0)
 def variants() -> dict[str, tuple[str, list[str]]]:
     """By name, the kind and the settings of each model."""
 
-    def capacity(codes: int, books: int) -> list[str]:
-        return [f"num_codes={codes}", f"num_codebooks={books}", f"code_dim={CODE_DIM[books]}"]
+    def capacity(codes: int, books: int, width: int | None = None) -> list[str]:
+        width = width or CODE_DIM[books]
+        return [f"num_codes={codes}", f"num_codebooks={books}", f"code_dim={width}"]
 
     found = {}
     for codes, books in CAPACITIES:
         settings = [*VQVAE, *capacity(codes, books), "commitment=1"]
         found[f"vqvae K={codes} C={books}"] = "vqvae", settings
+    for width in WIDTHS:
+        settings = [*VQVAE, *capacity(512, 2, width), "commitment=1"]
+        found[f"vqvae D={width}"] = "vqvae", settings
     for beta in BETAS:
         settings = [*VQVAE, *capacity(512, 2), f"commitment={beta}"]
         found[f"vqvae beta={beta}"] = "vqvae", settings
