@@ -11,6 +11,7 @@ three seeds of them. A run that was stopped goes on with the models that are mis
 import argparse
 import json
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 from record import run
@@ -36,8 +37,7 @@ VQVAE = ["restart_below=0.1", "decay=0.99"]
 # Narrow vectors, so that the number of codebooks changes little else. Those of a single codebook
 # are as wide as two of the others: in four dimensions alone its codes are hard to tell apart.
 CODE_DIM = {1: 8, 2: 4, 4: 4}
-CAPACITIES = [(codes, books) for books in (1, 2, 4) for codes in (8, 64, 512)]
-CAPACITIES += [(2048, 1), (2048, 2)]
+CODES, CODEBOOKS = (8, 64, 512, 2048), (1, 2, 4)
 WIDTHS = (2, 8, 16, 32)  # of a code, beside the 4 of the others with two codebooks
 BETAS = (0.01, 0.1, 0.25, 4.0, 16.0)  # beside the 1 of all others
 KL_WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -51,7 +51,7 @@ def variants() -> dict[str, tuple[str, list[str]]]:
         return [f"num_codes={codes}", f"num_codebooks={books}", f"code_dim={width}"]
 
     found = {}
-    for codes, books in CAPACITIES:
+    for books, codes in product(CODEBOOKS, CODES):
         settings = [*VQVAE, *capacity(codes, books), "commitment=1"]
         found[f"vqvae K={codes} C={books}"] = "vqvae", settings
     for width in WIDTHS:
