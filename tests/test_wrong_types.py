@@ -15,6 +15,7 @@ from vqvae_lite import (
     sample,
     train,
 )
+from vqvae_lite.baselines.gumbel import GumbelConfig, GumbelSoftmax
 from vqvae_lite.baselines.vae import VAE, VAEConfig
 from vqvae_lite.encoding import CodeMaps, encode_images
 from vqvae_lite.images import TensorImages
@@ -137,6 +138,7 @@ TAKES_A_NUMBER = {
     "restart_below": lambda x: VectorQuantizer(4, 2, restart_below=x),
     "noise_variance": lambda x: VQVAE(ModelConfig(noise_variance=x)),
     "kl_weight": lambda x: VAE(VAEConfig(kl_weight=x)),
+    "least_temperature": lambda x: GumbelSoftmax(GumbelConfig(least_temperature=x)),
     "dropout": lambda x: PixelCNNConfig(dropout=x),
     "own_draws": lambda x: VideoConfig(own_draws=x),
     "temperature": lambda x: PRIOR.sample((2, 2), temperature=x),

@@ -7,45 +7,17 @@ import pytest
 import torch
 
 import vqvae_lite.baselines.vimco as vimco
-from vqvae_lite.baselines.categorical import sample_codes
-from vqvae_lite.baselines.vimco import VIMCO, VIMCOConfig, leave_one_out
+from enumerable import IMAGE, log_joint_and_posterior, make
+from vqvae_lite.baselines.vimco import VIMCO, leave_one_out
 from vqvae_lite.images import to_float
-
-IMAGE = torch.tensor([[[[30, 200], [90, 120]]]], dtype=torch.uint8)
 
 
 def tiny(**settings):
-    """One position of two latents with 3 values each: 9 codes for an image of 2 x 2."""
-    torch.manual_seed(0)
-    tiny = {
-        "in_channels": 1,
-        "width": 3,
-        "num_halvings": 1,
-        "num_residual": 1,
-        "num_codes": 3,
-        "num_codebooks": 2,
-        "code_dim": 2,
-        "likelihood": "logistic",
-        "samples": 3,
-    }
-    return VIMCO(VIMCOConfig(**{**tiny, **settings}))
+    return make(VIMCO, **{"samples": 3, **settings})
 
 
 def gradient_of(model):
     return torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
-
-
-def every_code():
-    return torch.tensor(list(itertools.product(range(3), repeat=2)))[:, :, None, None]
-
-
-def log_joint_and_posterior(model):
-    """log p(x, z) and log q(z | x) of each of the 9 codes."""
-    codes = every_code()
-    log_p = model.likelihood(model.parameters_of(codes)).log_prob(IMAGE.expand(9, -1, -1, -1))
-    log_q = model.posterior(to_float(IMAGE))[0, :, 0, 0]  # (2, 3)
-    of_codes = log_q[0, codes[:, 0, 0, 0]] + log_q[1, codes[:, 1, 0, 0]]
-    return log_p.flatten(1).sum(1) - math.log(9), of_codes
 
 
 def exact_gradient(model):
@@ -122,22 +94,6 @@ def test_chunks_change_memory_and_not_results():
         assert torch.allclose(gradient, found[0][1], atol=1e-5)
 
 
-def test_bounds_are_ordered_around_the_exact_likelihood():
-    model = tiny()
-    joint, _ = log_joint_and_posterior(model)
-    exact = -joint.logsumexp(0).item()
-    many = IMAGE.expand(4000, -1, -1, -1)
-    generator = torch.Generator().manual_seed(0)
-    noise = model.noise(many, 4000 * 20, generator).unflatten(0, (4000, 20))
-    parts, one = model.bound(many, noise[:, :1])
-    elbo = parts.total.mean().item()
-    assert one.mean().item() == pytest.approx(elbo, rel=0.01)
-    five = model.bound(many, noise[:, :5])[1].mean().item()
-    twenty = model.bound(many, noise)[1].mean().item()
-    assert elbo > five > twenty > exact - 1e-3
-    assert twenty - exact < 0.3 * (elbo - exact)
-
-
 def test_training_loss_is_the_bound():
     model = tiny(samples=4)
     images = torch.randint(0, 256, (8, 1, 4, 4), dtype=torch.uint8)
@@ -150,33 +106,6 @@ def test_training_loss_is_the_bound():
     assert out.kl.item() == pytest.approx(parts.prior.sum().item() / images.numel(), abs=1e-6)
     nats = parts.reconstruction.sum().item() / images.numel()
     assert out.reconstruction_loss.item() == pytest.approx(nats, rel=1e-5)
-
-
-def test_values_are_drawn_as_often_as_the_posterior_says():
-    probabilities = torch.tensor([0.5, 0.0, 0.3, 0.2])
-    log_q = probabilities.log().view(1, 1, 1, 1, 4)
-    noise = torch.rand(1, 50_000, 1, 1, 1, generator=torch.Generator().manual_seed(0))
-    found = torch.bincount(sample_codes(log_q, noise).flatten(), minlength=4) / 50_000
-    assert (found - probabilities).abs().max() < 0.01
-    ends = sample_codes(log_q, torch.tensor([0.0, 1 - 2**-24]).view(1, 2, 1, 1, 1))
-    assert ends.flatten().tolist() == [0, 3]
-
-
-def test_each_latent_has_vectors_of_its_own():
-    model = tiny()
-    model.parameters_of(torch.tensor([1, 2]).view(1, 2, 1, 1)).sin().sum().backward()
-    used = model.codebook.grad.abs().sum(2) > 0
-    assert used.nonzero().tolist() == [[0, 1], [1, 2]]
-
-
-@pytest.mark.parametrize("values", range(1, 40))
-def test_a_value_of_no_probability_is_never_drawn(values):
-    """Before the others, or after them: 3 times 1/3 is not quite 1."""
-    log_q = torch.full((values,), -math.log(values))
-    impossible = torch.tensor([-math.inf])
-    log_q = torch.cat([impossible, log_q, impossible]).view(1, 1, 1, 1, -1)
-    ends = sample_codes(log_q, torch.tensor([0.0, 1 - 2**-24]).view(1, 2, 1, 1, 1))
-    assert ends.flatten().tolist() == [1, values]
 
 
 def test_a_vimco_in_bfloat16():

@@ -267,7 +267,7 @@ def _parser() -> argparse.ArgumentParser:
 _OPTIONS: dict[str, dict[str, tuple[Callable[[str], Any], Any, str]]] = {
     "images": {
         "label": (str, None, "of which class: a name out of `info`; default: of all in turn"),
-        "samples": (int, None, "of the importance-weighted bound, but of a vqvae; default: 1"),
+        "samples": (int, None, "of an importance-weighted bound; a vqvae has none; default: 1"),
     },
     "sound": {
         "seed": (int, None, "for the same sound again"),
