@@ -37,9 +37,9 @@ VQVAE = ["restart_below=0.1", "decay=0.99"]
 # Narrow vectors, so that the number of codebooks changes little else. Those of a single codebook
 # are as wide as two of the others: in four dimensions alone its codes are hard to tell apart.
 CODE_DIM = {1: 8, 2: 4, 4: 4}
-CODES, CODEBOOKS = (8, 64, 512, 2048), (1, 2, 4)
-WIDTHS = (2, 8, 16, 32)  # of a code, beside the 4 of the others with two codebooks
-BETAS = (0.01, 0.1, 0.25, 4.0, 16.0)  # beside the 1 of all others
+CAPACITIES = [*product((1, 2, 4), (8, 64, 512)), (1, 2048)]  # codebooks, codes
+WIDTHS = (8, 16)  # of a code, beside the 4 of the others with two codebooks
+BETAS = (0.01, 0.1, 4.0)  # beside the 1 of all others
 KL_WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 
@@ -51,7 +51,7 @@ def variants() -> dict[str, tuple[str, list[str]]]:
         return [f"num_codes={codes}", f"num_codebooks={books}", f"code_dim={width}"]
 
     found = {}
-    for books, codes in product(CODEBOOKS, CODES):
+    for books, codes in CAPACITIES:
         settings = [*VQVAE, *capacity(codes, books), "commitment=1"]
         found[f"vqvae K={codes} C={books}"] = "vqvae", settings
     for width in WIDTHS:
