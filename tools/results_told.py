@@ -68,17 +68,22 @@ def fewer_bits(d: dict) -> str:
 
 def bits(d: dict) -> str:
     models = d["models"]
-    vae = models["vae"]
-    return (
-        f"VAE {vae['reconstruction'] + vae['prior']:.2f} (50 samples: {vae['bound']:.2f}); "
-        f"VQ-VAE {models['vqvae']['bound']:.2f}; with a PixelCNN prior "
-        f"{models['vqvae, learned prior']['bound']:.2f}; VIMCO {models['vimco']['bound']:.2f}"
-    )
+    sums = {name: parts["reconstruction"] + parts["prior"] for name, parts in models.items()}
+    lines = [
+        f"VAE {sums['vae']:.2f} (50 samples: {models['vae']['bound']:.2f})",
+        f"VQ-VAE {sums['vqvae']:.2f}; with a PixelCNN prior {sums['vqvae, learned prior']:.2f}",
+    ]
+    if "gumbel" in models:
+        lines.append(f"Gumbel-softmax {sums['gumbel']:.2f}")
+    lines.append(f"VIMCO {sums['vimco']:.2f} (50 samples: {models['vimco']['bound']:.2f})")
+    return "; ".join(lines)
 
 
 def betas(d: dict) -> str:
     bounds = {
-        beta: d["models"][f"vqvae beta={beta}"]["test"]["bound"] for beta in (0.1, 0.25, 0.5, 2.0)
+        float(name.partition("=")[2]): model["test"]["bound"]
+        for name, model in d["models"].items()
+        if name.startswith("vqvae beta")
     }
     bounds[1.0] = d["models"]["vqvae K=512 C=2"]["test"]["bound"]
     return ", ".join(f"{bounds[beta]:.2f} at {beta:g}" for beta in sorted(bounds))
@@ -95,7 +100,12 @@ def sizes(d: dict) -> str:
         + ", ".join(f"{bounds[k, c]:.2f}" for k in (8, 64, 512))
         for c in (1, 2, 4)
     ]
-    return f"K = 8, 64, 512: {'; '.join(lines)}"
+    largest = d["models"]["vqvae K=2048 C=1"]["test"]["bound"]
+    vae = d["models"]["vae weight=1.0"]["test"]
+    return (
+        f"K = 8, 64, 512: {'; '.join(lines)}. One of K = 2048: {largest:.2f}. The VAE: "
+        f"{vae['reconstruction'] + vae['prior']:.2f}"
+    )
 
 
 def ways(d: dict) -> str:
