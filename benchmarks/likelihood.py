@@ -15,7 +15,6 @@ import argparse
 import statistics
 from argparse import Namespace
 from dataclasses import asdict, replace
-from itertools import product
 from pathlib import Path
 
 from record import run
@@ -86,6 +85,9 @@ def main() -> tuple[str, dict] | None:
     )
     parser.add_argument("--seeds", type=int, default=3, help="0, 1, ...: so many; default: 3")
     parser.add_argument(
+        "--once", nargs="*", choices=KINDS, default=[], help="these are trained with seed 0 alone"
+    )
+    parser.add_argument(
         "--set",
         dest="settings",
         action="append",
@@ -118,13 +120,14 @@ def main() -> tuple[str, dict] | None:
         )
         for kind in KINDS
     }
-    run, seeds = Path(options.run), range(options.seeds)
+    run = Path(options.run)
+    seeds = {kind: range(1 if kind in options.once else options.seeds) for kind in KINDS}
     with processes(options.device) as place:
-        for kind, seed in product(recipes, seeds):
+        for kind, seed in pairs_of(seeds):
             if options.only in (None, kind):
                 recipe = with_seed(recipes[kind], seed)
                 train_model(recipe, run / f"{kind}-{seed}", place, options.last_steps)
-        for seed in seeds if options.only in (None, "prior") else ():
+        for seed in seeds["vqvae"] if options.only in (None, "prior") else ():
             vqvae = load_checkpoint(run / f"vqvae-{seed}")
             recipe = get_recipe(
                 "prior",
@@ -135,7 +138,11 @@ def main() -> tuple[str, dict] | None:
             finish_prior(run / f"prior-{seed}", vqvae, with_seed(recipe, seed), place)
         if options.only:
             return None
-        return options.name, measure(run, recipes, options, place)
+        return options.name, measure(run, recipes, seeds, options, place)
+
+
+def pairs_of(seeds: dict[str, range]) -> list[tuple[str, int]]:
+    return [(kind, seed) for kind, each in seeds.items() for seed in each]
 
 
 def with_seed(recipe: Recipe, seed: int) -> Recipe:
@@ -162,7 +169,13 @@ def train_model(recipe: Recipe, run: Path, place: Place, last_steps: int) -> Non
     )
 
 
-def measure(run: Path, recipes: dict[str, Recipe], options: Namespace, place: Place) -> dict:
+def measure(
+    run: Path,
+    recipes: dict[str, Recipe],
+    seeds: dict[str, range],
+    options: Namespace,
+    place: Place,
+) -> dict:
     """Every model on the whole test set; what was measured before a stop is not measured again."""
     recipe = recipes["vqvae"]
     if options.test:
@@ -173,12 +186,12 @@ def measure(run: Path, recipes: dict[str, Recipe], options: Namespace, place: Pl
         kind: {"settings": asdict(recipes[kind].model), "training": asdict(recipes[kind].training)}
         for kind in KINDS
     }
-    seeds = {name: [] for name in (*KINDS, "vqvae, frequencies", "vqvae, learned prior")}
-    for kind, seed in product(KINDS, range(options.seeds)):
+    found = {name: [] for name in (*KINDS, "vqvae, frequencies", "vqvae, learned prior")}
+    for kind, seed in pairs_of(seeds):
         model = load_checkpoint(run / f"{kind}-{seed}").model.to(place.device)
         samples = 1 if kind == "vqvae" else SAMPLES
         keep = run / f"{kind}-{seed}.results"
-        seeds[kind].append(
+        found[kind].append(
             evaluate_bits(model, images, samples=samples, keep=keep, progress=True).means()
         )
         if kind == "vqvae":
@@ -187,8 +200,8 @@ def measure(run: Path, recipes: dict[str, Recipe], options: Namespace, place: Pl
             prior = load_prior(run / f"prior-{seed}", model)
             learned = prior.model.to(place.device).log_prob
             keep = run / f"prior-{seed}.results"
-            seeds["vqvae, frequencies"].append(evaluate_bits(model, images, prior=counted).means())
-            seeds["vqvae, learned prior"].append(
+            found["vqvae, frequencies"].append(evaluate_bits(model, images, prior=counted).means())
+            found["vqvae, learned prior"].append(
                 evaluate_bits(model, images, prior=learned, keep=keep, progress=True).means()
             )
             models["vqvae, learned prior"] = {
@@ -197,7 +210,7 @@ def measure(run: Path, recipes: dict[str, Recipe], options: Namespace, place: Pl
                 "step": prior.config["step"],
             }
 
-    for name, each in seeds.items():
+    for name, each in found.items():
         means = {part: statistics.fmean(one[part] for one in each) for part in each[0]}
         models[name] = {**models.get(name, {}), **means, "seeds": each}
         print(name, {part: round(means[part], 4) for part in ("reconstruction", "prior", "bound")})

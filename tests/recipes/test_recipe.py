@@ -34,6 +34,7 @@ FILMS = "video", "paper", "video", CodeData("46194ffc6ece", 8, folder=LARGER_SET
 TRAINED_BY = {
     "latent_priors/autoencoder": ("maze", "quick", "autoencoder", ImageData(32)),
     "latent_priors/prior": ("prior", "quick", "pixelcnn", CodeData("")),
+    "likelihood/gumbel": ("maze", "quick", "gumbel", ImageData(32)),
     "likelihood/prior": ("prior", "quick", "pixelcnn", CodeData("")),
     "likelihood/vae": ("maze", "quick", "vae", ImageData(32)),
     "likelihood/vimco": ("maze", "quick", "vimco", ImageData(32)),
