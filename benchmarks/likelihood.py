@@ -40,8 +40,7 @@ LATENTS = {
     "quick": ["num_codebooks=2", "num_codes=512"],
     "paper": ["num_codebooks=10", "num_codes=512", "code_dim=64"],
 }
-# What belongs to one model was chosen for it, on the validation mazes. Only a quantizer looks for
-# the nearest vector, so only there are narrow vectors better than wide ones.
+# What belongs to one model was chosen for it in short trials, on the validation mazes.
 OWN = {
     ("vae", "quick"): ["latent_channels=32"],
     ("vae", "paper"): ["latent_channels=32"],

@@ -34,8 +34,8 @@ SHARED = [
     f"steps={STEPS}",
 ]
 VQVAE = ["restart_below=0.1", "decay=0.99"]
-# Narrow vectors, so that the number of codebooks changes little else. Those of a single codebook
-# are as wide as two of the others: in four dimensions alone its codes are hard to tell apart.
+# A code's width, by the number of codebooks: narrow, and so much the same for all. What the width
+# does is looked at by itself, below.
 CODE_DIM = {1: 8, 2: 4, 4: 4}
 CAPACITIES = [*product((1, 2, 4), (8, 64, 512)), (1, 2048)]  # codebooks, codes
 WIDTHS = (8, 16)  # of a code, beside the 4 of the others with two codebooks
