@@ -4,7 +4,8 @@ All three draw from one model with the same weights; that the cached logits are 
 pass is asserted before anything is timed. The two slow ways would take minutes a round, so they are
 timed at one position of each row, the middle one, and scaled to all. The three run in turn, so that
 a change of the machine's speed meets all; what is quoted is the median of the ratios within each
-round. Then the cost of a position as the map grows.
+round. Then the cost of a position as the map grows; and a single map, beside one forward pass over
+it, which computes all of its positions at once: how far the walk is from its bare arithmetic.
 
     python benchmarks/sampling.py
 """
@@ -20,6 +21,7 @@ from vqvae_lite.priors.pixelcnn import GatedPixelCNN, PixelCNNConfig
 
 BATCH, SIDE = 16, 32
 SIDES = (8, 16, 32, 64)
+SINGLE_SIDES, SINGLE_ROUNDS = (8, 32), 15
 CONFIG = PixelCNNConfig(num_codes=512, width=64, num_layers=8)
 ROUNDS = 5
 
@@ -36,9 +38,9 @@ def random_codes(side: int, device: torch.device) -> Tensor:
     return torch.randint(CONFIG.num_codes, (BATCH, side, side), generator=generator).to(device)
 
 
-def seconds_cached(model: GatedPixelCNN, side: int) -> float:
+def seconds_cached(model: GatedPixelCNN, side: int, batch: int = BATCH) -> float:
     start = time.perf_counter()
-    model.sample((side, side), batch=BATCH, seed=0, progress=False)[0, 0, 0].item()
+    model.sample((side, side), batch=batch, seed=0, progress=False)[0, 0, 0].item()
     return time.perf_counter() - start
 
 
@@ -52,6 +54,31 @@ def seconds_forward(model: GatedPixelCNN, codes: Tensor, rows_so_far: bool) -> f
         drawn = model.logits(seen)[:, :, row, column].softmax(1).multinomial(1)
     drawn[0].item()  # waits for the GPU
     return (time.perf_counter() - start) * SIDE
+
+
+@torch.no_grad()
+def seconds_one_pass(model: GatedPixelCNN, codes: Tensor) -> float:
+    """Of a forward pass over these maps."""
+    start = time.perf_counter()
+    model.logits(codes).amax().item()  # waits for the GPU
+    return time.perf_counter() - start
+
+
+@torch.no_grad()
+def measure_single(model: GatedPixelCNN, device: torch.device) -> dict:
+    """What a position of one map costs, and its sample over one forward pass, at two sizes."""
+    result: dict = {"microseconds_a_position": {}, "over_one_forward_pass": {}}
+    for side in SINGLE_SIDES:
+        codes = random_codes(side, device)[:1]
+        times = [
+            (seconds_cached(model, side, 1), seconds_one_pass(model, codes))
+            for _ in range(SINGLE_ROUNDS)
+        ]
+        size = f"{side}x{side}"
+        seconds = statistics.median(a for a, _ in times)
+        result["microseconds_a_position"][size] = round(1e6 * seconds / side**2)
+        result["over_one_forward_pass"][size] = round(statistics.median(a / b for a, b in times), 1)
+    return result
 
 
 @torch.no_grad()
@@ -95,6 +122,7 @@ def measure(device: torch.device) -> dict:
             ),
             2,
         ),
+        "batch_of_one": measure_single(model, device),
     }
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from vqvae_lite.priors.attention import HEAD_WIDTH, AttentionCache, CausalAttention, positions
+from vqvae_lite.priors.operations import InNumPy, InTorch
 from vqvae_lite.priors.pixelcnn import GatedPixelCNN, PixelCNNConfig
 
 
@@ -58,12 +59,18 @@ def test_a_new_one_adds_nothing():
     assert not CausalAttention(32)(h).any()
 
 
-def test_step_by_step_it_gives_the_same():
+@pytest.mark.parametrize("ops", [InTorch, InNumPy])
+@torch.no_grad()
+def test_step_by_step_it_gives_the_same(ops):
     attention = make()
     h = torch.randn(2, 32, 3, 4, dtype=torch.float64)
-    cache = AttentionCache(attention, h[:, :, 0, 0], 12)
-    steps = [cache.step(h[:, :, row, column]) for row in range(3) for column in range(4)]
-    assert torch.allclose(torch.stack(steps, -1).view_as(h), attention(h))
+    cache = AttentionCache(attention, 2, 12, ops)
+    expected = h + attention(h)
+    for row in range(3):
+        for column in range(4):
+            here = h[:, :, row, column].contiguous()
+            cache.step(ops.array(here))
+            assert torch.allclose(here, expected[:, :, row, column])
 
 
 @pytest.mark.parametrize("rows", [1, 3])

@@ -7,6 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from vqvae_lite.priors import walk
+from vqvae_lite.priors.operations import InNumPy, InTorch, operations_for
 from vqvae_lite.priors.pixelcnn import GatedPixelCNN, PixelCNNConfig
 
 
@@ -64,7 +66,9 @@ CONDITIONS = {"num_classes": 4, "condition_channels": 3}
         ((5, 6), {"num_codebooks": 2, "attention_every": 1}),
     ],
 )
-def test_cached_logits_are_those_of_the_model(shape, settings):
+@pytest.mark.parametrize("ops", [InTorch, InNumPy])
+def test_cached_logits_are_those_of_the_model(shape, settings, ops, monkeypatch):
+    monkeypatch.setattr(walk, "operations_for", lambda _: ops)
     model = make(dropout=0.5, **settings)
     books = (model.config.num_codebooks,) if model.config.num_codebooks > 1 else ()
     codes = random_codes(model, 3, *books, *shape)
@@ -76,6 +80,13 @@ def test_cached_logits_are_those_of_the_model(shape, settings):
     assert logits.shape == expected.shape
     assert (logits - expected).abs().max() < 1e-4
     assert expected.std() > 0.3
+
+
+def test_half_precision_stays_with_torch():
+    assert operations_for(torch.zeros(1)) is InNumPy
+    assert operations_for(torch.zeros(1, dtype=torch.float64)) is InNumPy
+    assert operations_for(torch.zeros(1, dtype=torch.bfloat16)) is InTorch
+    assert operations_for(torch.zeros(1, device="meta")) is InTorch
 
 
 def every_map(model: GatedPixelCNN, *shape: int) -> torch.Tensor:

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vqvae_lite.priors.operations import Array, Operations
+
 HEAD_WIDTH = 16  # channels of each head
 
 
@@ -69,23 +71,37 @@ class AttentionCache:
 
     Args:
         attention: its weights may not change meanwhile.
-        like: (B, width), the features of a position.
+        batch: B.
         length: positions in all.
+        ops: what it computes with.
     """
 
-    def __init__(self, attention: CausalAttention, like: Tensor, length: int):
-        self.attention = attention
-        heads = like.shape[1] // HEAD_WIDTH
-        self.keys, self.values = like.new_empty(2, len(like), heads, length, HEAD_WIDTH)
+    def __init__(self, attention: CausalAttention, batch: int, length: int, ops: Operations):
+        self.ops, self.eps = ops, attention.norm.eps
+        look, norm = attention.look.weight.T, attention.norm
+        width = len(look)
+        # The norm's own factors and offsets go into the weights after it, the scale of the scores
+        # into the queries.
+        scale = look.new_ones(3 * width)
+        scale[:width] = HEAD_WIDTH**-0.5
+        self.look = ops.array(norm.weight[:, None] * look * scale)
+        self.bias = ops.array(norm.bias @ look * scale)
+        self.out = ops.array(attention.out.weight.T.contiguous())
+        heads = width // HEAD_WIDTH
+        self.seen = ops.array(look.new_empty(batch, 3 * width))
+        parts = self.seen.reshape(batch, 3, heads, HEAD_WIDTH)
+        self.query, self.key, self.value = parts[:, 0, :, None], parts[:, 1], parts[:, 2]
+        self.keys = ops.array(look.new_empty(batch, heads, HEAD_WIDTH, length))
+        self.values = ops.array(look.new_empty(batch, heads, length, HEAD_WIDTH))
         self.filled = 0
 
-    @torch.no_grad()
-    def step(self, h: Tensor) -> Tensor:
-        """What `CausalAttention.forward` adds at the next position: (B, width), as h is."""
-        query, key, value = self.attention.project(h[:, None])
-        self.keys[:, :, self.filled] = key[:, :, 0]
-        self.values[:, :, self.filled] = value[:, :, 0]
+    def step(self, h: Array) -> None:
+        """Adds to h, (B, width), what `CausalAttention.forward` gives at the next position."""
+        ops = self.ops
+        ops.affine(self.bias, ops.standardize(h, self.eps), self.look, self.seen)
+        self.keys[..., self.filled] = self.key
+        self.values[:, :, self.filled] = self.value
         self.filled += 1
-        seen = (self.keys[:, :, : self.filled], self.values[:, :, : self.filled])
-        found = F.scaled_dot_product_attention(query, *seen)
-        return self.attention.out(found.flatten(1))
+        scores = self.query @ self.keys[..., : self.filled]
+        found = ops.softmax(scores) @ self.values[:, :, : self.filled]
+        ops.affine(h, found.reshape(h.shape), self.out, h)

@@ -26,7 +26,9 @@ def generator_for(model: nn.Module, device: torch.device, seed: int | None) -> t
     """
     if seed is not None and not isinstance(seed, Integral):
         raise TypeError(f"seed must be an int or None, got {seed!r}")
-    if not all(parameter.isfinite().all() for parameter in model.parameters()):
+    # One pass over each tensor, and NaN is among its bounds where it is among its values.
+    bounds = [bound for parameter in model.parameters() for bound in parameter.aminmax()]
+    if not all(bound.isfinite() for bound in bounds):
         raise ValueError("model must have finite weights, got NaN or Inf in them")
     # `draw` draws in float64.
     generator = torch.Generator("cpu" if device.type == "mps" else device)

@@ -60,38 +60,28 @@ class GatedLayer(nn.Module):
     def forward(
         self, v: Tensor, h: Tensor, label: Tensor | None, condition: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Both stacks one layer further: (B, width, H, W) each, as v and h are."""
-        v, gates = self.from_above(F.pad(v, (0, 0, self.reach, 0)), label, condition)
-        gates = gates + self.horizontal(F.pad(h, (self.reach, 0)))
-        return v, h + self.out(self.dropout(gated(gates)))
-
-    def from_above(
-        self, rows: Tensor, label: Tensor | None, condition: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """All of the layer that needs no code of the rows that it is for.
+        """Both stacks one layer further: (B, width, H, W) each, as v and h are.
 
         Args:
-            rows: (B, width, reach + n, W), the vertical stack's n rows and those above them.
+            v: the vertical stack.
+            h: the horizontal one.
             label: integers (B,), or None.
-            condition: (B, condition_channels, n, W), or None.
-
-        Returns:
-            The vertical stack after this layer, (B, width, n, W), and what comes to the gates
-            of the horizontal stack from there and from the conditions, (B, 2 * width, n, W).
+            condition: (B, condition_channels, H, W), or None.
         """
         conditions: list[tuple[Tensor, Tensor]] = []
         if label is not None:
             conditions.append(self.label(label.long())[:, :, None, None].chunk(2, dim=1))
         if condition is not None:
             conditions.append(self.condition(condition).chunk(2, dim=1))
-        v_gates: Tensor = self.vertical(rows)
+        v_gates: Tensor = self.vertical(F.pad(v, (0, 0, self.reach, 0)))
         for for_v, _ in conditions:
             v_gates = v_gates + for_v
-        v = rows[:, :, self.reach :] + gated(v_gates)
+        v = v + gated(v_gates)
         h_gates: Tensor = self.down(v)
         for _, for_h in conditions:
             h_gates = h_gates + for_h
-        return v, h_gates
+        h_gates = h_gates + self.horizontal(F.pad(h, (self.reach, 0)))
+        return v, h + self.out(self.dropout(gated(h_gates)))
 
 
 class CodeHead(nn.Module):
@@ -133,9 +123,3 @@ class CodeHead(nn.Module):
         x = F.relu(self.hidden(F.relu(x)))
         logits = torch.baddbmm(self.bias, x, self.weight)
         return logits if logits.dtype == torch.float64 else logits.float()
-
-    def step(self, x: Tensor, book: int) -> Tensor:
-        """Logits (N, K) of one codebook; x holds features plus vectors of the preceding codes."""
-        x = x + self.turn[book] if len(self.weight) > 1 else x
-        x = F.relu(self.hidden(F.relu(x)))
-        return torch.addmm(self.bias[book], x, self.weight[book])

@@ -31,7 +31,7 @@ from vqvae_lite.priors.drawing import (
     generator_for,
 )
 from vqvae_lite.priors.layers import CodeHead, GatedLayer
-from vqvae_lite.priors.sampling import walk_map
+from vqvae_lite.priors.walk import walk_map
 
 _OPTIONAL = ("num_classes", "condition_channels", "position_channels", "attention_every")
 
@@ -211,7 +211,7 @@ class GatedPixelCNN(nn.Module):
         """Draws maps of codes, position by position in raster order (section 3.3 of the paper).
 
         In eval mode, whatever mode the model is in, and in its own precision. A position costs one
-        position's work (see `sampling.walk_map`).
+        position's work (see `walk.walk_map`).
 
         Args:
             shape: height and width of the maps.
@@ -251,10 +251,11 @@ class GatedPixelCNN(nn.Module):
 
         bar = tqdm(total=sum(rows) * width, unit="position", disable=not progress)
         with evaluating(self), bar, torch.autocast(device.type, enabled=False):
-            for place, logits in self._walk(codes, rows, label, condition):
+            for (row, column, book), logits in self._walk(codes, rows, label, condition):
+                place = codes[:, row, column, book]
                 drawn = draw(logits, temperature, top_k, generator)
-                codes[place] = torch.where(codes[place] < 0, drawn, codes[place])
-                bar.update(place[-1] + 1 == config.num_codebooks)
+                place.copy_(drawn if given is None else torch.where(place < 0, drawn, place))
+                bar.update(book + 1 == config.num_codebooks)
         return codes.movedim(-1, 1).contiguous() if config.num_codebooks > 1 else codes[..., 0]
 
     @torch.no_grad()
@@ -271,21 +272,22 @@ class GatedPixelCNN(nn.Module):
         codes = self._prepare(codes, label, condition)
         result = self.head.weight.new_empty(*codes.shape, self.config.num_codes)
         with evaluating(self), torch.autocast(codes.device.type, enabled=False):
-            for place, logits in self._walk(codes, [True] * codes.shape[1], label, condition):
-                result[place] = logits
+            rows = [True] * codes.shape[1]
+            for (row, column, book), logits in self._walk(codes, rows, label, condition):
+                result[:, row, column, book] = logits
         result = result.permute(0, 3, 4, 1, 2)
         return result if self.config.num_codebooks > 1 else result[:, 0]
 
     def _walk(
         self, codes: Tensor, rows: list[bool], label: Tensor | None, condition: Tensor | None
-    ) -> Iterator[tuple[tuple, Tensor]]:
-        """See `sampling.walk_map`."""
+    ) -> Iterator[tuple[tuple[int, int, int], Tensor]]:
+        """See `walk.walk_map`."""
         return walk_map(
             codes,
             rows,
             label,
             self._placed(condition, codes),
-            embed=self._embed,
+            vectors=self.embedding.weight,
             layers=cast("Sequence[GatedLayer]", self.layers),
             attention={int(n): cast("CausalAttention", a) for n, a in self.attention.items()},
             head=self.head,

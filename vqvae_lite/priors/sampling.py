@@ -1,95 +1,13 @@
-"""What samples go by: the logits of one position after another, at one position's work for each.
+"""What a WaveNet's samples go by: the logits of one step after another, at one step's work each.
 
-A full forward pass computes every position anew, though only one of them is new. Here what the
-layers have found stays: in a `GatedPixelCNN` the rows above and the row so far, in a `WaveNet` a
-queue for each layer.
+A full forward pass computes every step anew, though only one of them is new. Here each layer keeps
+a queue of what it has found.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
-
-from vqvae_lite.priors.attention import AttentionCache, CausalAttention
-from vqvae_lite.priors.layers import CodeHead, GatedLayer, gated
-
-
-def walk_map(
-    codes: Tensor,
-    rows: Sequence[bool],
-    label: Tensor | None,
-    condition: Tensor | None,
-    *,
-    embed: Callable[[Tensor], Tensor],
-    layers: Sequence[GatedLayer],
-    attention: Mapping[int, CausalAttention],
-    head: CodeHead,
-) -> Iterator[tuple[tuple, Tensor]]:
-    """Goes through a map in the order of the factorisation (see `GatedPixelCNN`).
-
-    The vertical stack of a row depends on the rows above alone, so it is computed for the whole
-    row at once, as soon as the row above is known; of its features only the last rows are kept, as
-    many as the kernel is high. The horizontal stack goes along the row; in each layer a position
-    needs its own features and the few to its left; where there is attention, the keys and values
-    of all before it, those of the rows included in which nothing is drawn.
-
-    Args:
-        codes: int64 (B, H, W, C); each must be there when the walk goes on after its place.
-        rows: which rows to stop in; all codes of the others must be there from the start.
-        label: integers (B,), or None.
-        condition: (B, condition_channels, H, W), or None.
-        embed: codes (..., C) to vectors (..., width).
-        layers: their weights are read once, at the start.
-        attention: after which layers, by number.
-        head: gives the logits.
-
-    Yields:
-        The index of a place in `codes`, and its logits (B, K).
-    """
-    batch, _, width, num_codebooks = codes.shape
-    reach, channels = layers[0].reach, head.hidden.in_features
-    empty = head.weight.new_zeros(batch, max(reach, 1), width, channels)  # rows above the map
-    above = [empty[:, :reach]] * len(layers)
-    # Each layer's features along the row, with `reach` empty places before it. The view of a
-    # place and those left of it is a matrix, and the 1 x n convolution a product with it.
-    features = empty.new_zeros(len(layers) + 1, batch, reach + width, channels)
-    windows = [[h[:, c : c + reach + 1].flatten(1) for c in range(width)] for h in features[:-1]]
-    places = [h[:, reach:].unbind(1) for h in features]
-    horizontal = [
-        layer.horizontal.weight[:, :, 0].permute(2, 1, 0).flatten(0, 1) for layer in layers
-    ]
-    out = [layer.out.weight[:, :, 0, 0].t().contiguous() for layer in layers]
-    caches = {
-        index: AttentionCache(layer, empty[:, 0, 0], len(rows) * width)
-        for index, layer in attention.items()
-    }
-
-    for row, wanted in enumerate(rows):
-        v = (embed(codes[:, row - 1 : row]) if row else empty[:, :1]).permute(0, 3, 1, 2)
-        local = None if condition is None else condition[:, :, row : row + 1].to(v)
-        gates = []
-        for index, layer in enumerate(layers):
-            seen = torch.cat([above[index], v.permute(0, 2, 3, 1)], 1)
-            above[index] = seen[:, 1:]
-            v, from_above = layer.from_above(seen.permute(0, 3, 1, 2), label, local)
-            gates.append(from_above[:, :, 0].permute(2, 0, 1).contiguous().unbind(0))
-        if not (wanted or caches):
-            continue
-        for column in range(width):
-            for index in range(len(layers)):
-                x = torch.addmm(gates[index][column], windows[index][column], horizontal[index])
-                h, following = places[index][column], places[index + 1][column]
-                torch.addmm(h, gated(x), out[index], out=following)
-                if index in caches:
-                    following += caches[index].step(following)
-            x = places[-1][column]
-            for book in range(num_codebooks if wanted else 0):
-                place = slice(None), row, column, book
-                yield place, head.step(x, book)
-                if book + 1 < num_codebooks:
-                    x = x + head.embedding(codes[place] + head.offsets[book])
-            if column + 1 < width:
-                places[0][column + 1].copy_(embed(codes[:, row, column]))
 
 
 def walk_sequence(
