@@ -35,7 +35,7 @@ TRAINED_BY = {
     "latent_priors/autoencoder": ("maze", "quick", "autoencoder", ImageData(32)),
     "latent_priors/prior": ("prior", "quick", "pixelcnn", CodeData("")),
     "likelihood/gumbel": ("maze", "quick", "gumbel", ImageData(32)),
-    "likelihood/prior": ("prior", "quick", "pixelcnn", CodeData("")),
+    "likelihood/prior": ("prior", "quick", "pixelcnn", CodeData("853d0563dab3")),
     "likelihood/vae": ("maze", "quick", "vae", ImageData(32)),
     "likelihood/vimco": ("maze", "quick", "vimco", ImageData(32)),
     "likelihood/vqvae": ("maze", "quick", "vqvae", ImageData(32)),
