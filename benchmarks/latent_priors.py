@@ -130,8 +130,9 @@ def measure(ways: Ways, names: list[str], network: nn.Module) -> dict[str, dict]
             if not file.exists():
                 way = make(seed)
                 found = quality(network, samples_of(way), way.reconstructions, ways.test)
-                file.write_text(json.dumps({"bits": way.bits, "psnr": way.psnr, **found}))
-            each.append(json.loads(file.read_text()))
+                text = json.dumps({"bits": way.bits, "psnr": way.psnr, **found})
+                file.write_text(text, encoding="utf-8")
+            each.append(json.loads(file.read_text(encoding="utf-8")))
         figures[name] = {**over_seeds(each), "seeds": [over_seeds([one]) for one in each]}
         print(name, figures[name], flush=True)
     return figures

@@ -33,7 +33,7 @@ FILMS = "video", "paper", "video", CodeData("46194ffc6ece", 8, folder=LARGER_SET
 # whose codes they learned, too.
 TRAINED_BY = {
     "latent_priors/autoencoder": ("maze", "quick", "autoencoder", ImageData(32)),
-    "latent_priors/prior": ("prior", "quick", "pixelcnn", CodeData("")),
+    "latent_priors/prior": ("prior", "quick", "pixelcnn", CodeData("047dd028db3d")),
     "likelihood/gumbel": ("maze", "quick", "gumbel", ImageData(32)),
     "likelihood/prior": ("prior", "quick", "pixelcnn", CodeData("853d0563dab3")),
     "likelihood/vae": ("maze", "quick", "vae", ImageData(32)),
