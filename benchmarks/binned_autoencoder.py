@@ -18,17 +18,17 @@ from vqvae_lite.recipes.profiles import get_recipe
 from vqvae_lite.recipes.recipe import Recipe
 from vqvae_lite.training import ALONE
 
-REFIT_STEPS = 500  # of the decoder on binned latents, in the variant
-BINNED = ((6, 8), (3, 64))  # channels and bins: 18 bits a position each
-STEPS, LAST_STEPS = 3500, 500  # those of `checkpoints/likelihood`
+REFIT_STEPS = 2000  # of the decoder on binned latents, in the variant, at a tenth of the step size
+CHANNELS, BINS = 6, 8  # 18 bits a position, as the VQ-VAE has
+STEPS, LAST_STEPS = 10_000, 2000  # those of `checkpoints/likelihood`
 
 
-def autoencoder_recipe(channels: int, bins: int) -> Recipe:
+def autoencoder_recipe() -> Recipe:
     """That of `checkpoints/likelihood`, with an autoencoder in place of the VAE."""
-    settings = [*SHARED["quick"], "width=32", f"steps={STEPS}", "checkpoint_every=250"]
+    settings = [*SHARED["quick"], "width=32", f"steps={STEPS}", "checkpoint_every=2000"]
     recipe = get_recipe("maze", "quick", kind="vae", settings=settings)
     shape = {name: getattr(recipe.model, name) for name in ("width", "likelihood")}
-    model = AutoencoderConfig(**shape, num_codebooks=channels, num_codes=bins)
+    model = AutoencoderConfig(**shape, num_codebooks=CHANNELS, num_codes=BINS)
     return replace(recipe, kind="autoencoder", model=model)
 
 
@@ -46,30 +46,32 @@ class DecoderOnBins(nn.Module):
         return AutoencoderOutput(parameters, loss)
 
 
-def refitted(run: Path, channels: int, bins: int, images: TensorImages) -> Autoencoder:
+def refitted(run: Path, images: TensorImages) -> Autoencoder:
     """The variant of what `train_binned` made; trained where it is not there yet."""
-    path = run / f"refitted-{channels}x{bins}"
+    path = run / "refitted"
     if not path.exists():
-        model = load_checkpoint(run / f"binned-{channels}x{bins}").model
-        recipe = autoencoder_recipe(channels, bins)
-        train(DecoderOnBins(model), images, replace(recipe.training, steps=REFIT_STEPS))
+        model = load_checkpoint(run / "binned").model
+        recipe = autoencoder_recipe()
+        rate = recipe.training.learning_rate / 10
+        training = replace(recipe.training, steps=REFIT_STEPS, learning_rate=rate)
+        train(DecoderOnBins(model), images, training, progress=False)
         save_checkpoint(path, model, step=STEPS + REFIT_STEPS, details={"recipe": recipe.to_json()})
     return load_checkpoint(path).model
 
 
-def train_binned(run: Path, channels: int, bins: int, images: TensorImages) -> Checkpoint:
+def train_binned(run: Path, images: TensorImages) -> Checkpoint:
     """An autoencoder with bins, and a prior over them; trained where it is not there yet."""
-    binned = run / f"binned-{channels}x{bins}"
+    binned = run / "binned"
     if not binned.exists():
-        recipe = autoencoder_recipe(channels, bins)
-        trained = run / f"autoencoder-{channels}x{bins}"
+        recipe = autoencoder_recipe()
+        trained = run / "autoencoder"
         train_model(recipe, trained, ALONE, LAST_STEPS)
         model = load_checkpoint(trained).model
         model.fit_bins(of_all(lambda batch: model.latents(to_float(batch)), images.images))
         save_checkpoint(binned, model, step=STEPS, details={"recipe": recipe.to_json()})
     checkpoint = load_checkpoint(binned)
     recipe = get_recipe("prior", "quick", PRIOR["quick"], codes_of=checkpoint.model)
-    finish_prior(run / f"prior-{channels}x{bins}", checkpoint, recipe, ALONE)
+    finish_prior(run / "binned-prior", checkpoint, recipe, ALONE)
     return checkpoint
 
 

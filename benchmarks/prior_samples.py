@@ -28,7 +28,16 @@ import torch
 import torch.nn.functional as F
 from record import run
 from binned_autoencoder import of_all
-from sample_quality import BATCH, FEATURES, FeatureNetwork, body, fit, told_apart, train_features
+from sample_quality import (
+    BATCH,
+    FEATURES,
+    FeatureNetwork,
+    body,
+    fit,
+    told_apart,
+    train_features,
+    variety,
+)
 from torch import Tensor, nn
 
 from vqvae_lite import sample
@@ -126,11 +135,10 @@ def covered(points: Tensor, references: Tensor) -> float:
 @torch.no_grad()
 def as_a_set(network: FeatureNetwork, images: Tensor, references: Tensor) -> dict[str, float]:
     mine, theirs = network(to_float(images)), network(to_float(references))
-    spread = [torch.pdist(features).mean() for features in (mine, theirs)]
     return {
         "precision": round(covered(mine, theirs), 3),
         "recall": round(covered(theirs, mine), 3),
-        "spread": round((spread[0] / spread[1]).item(), 3),
+        "spread": round(variety(network, images, references), 3),
     }
 
 

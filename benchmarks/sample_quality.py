@@ -1,9 +1,10 @@
-"""Two measures of how much samples look like frames, made without anything downloaded.
+"""Measures of how much samples look like frames, made without anything downloaded.
 
 The first is a Frechet distance (Heusel et al. 2017) between the features of a small network, which
 was trained on real frames to say which maze a frame is from. The second asks a classifier of a
 fixed budget to tell samples from frames, on a part of both that it was not trained on. The first
-looks at the two sets as wholes, the second at one picture at a time.
+looks at the two sets as wholes, the second at one picture at a time. Blur is what is missing of
+fine detail; variety is how far apart the members of a set lie in the features of the first.
 """
 
 from collections.abc import Callable
@@ -137,6 +138,33 @@ def told_apart(images: Tensor, references: Tensor, seeds: tuple[int, ...] = (0, 
     return torch.stack(right).mean().item()
 
 
+def fine_detail(images: Tensor, references: Tensor) -> float:
+    """The energy of fine detail, relative to that of the references; below 1: softer than they.
+
+    Fine is what repeats more than eight times along a picture of 32 pixels, in any direction; the
+    finest that a row of pixels can hold repeats sixteen times.
+
+    Args:
+        images: uint8 (N, 3, 32, 32).
+        references: the same shape.
+    """
+    side = images.shape[-1]
+    rows = torch.fft.fftfreq(side) * side
+    fine = rows[:, None].hypot(rows) > side / 4
+    energies = [
+        torch.fft.fft2(pictures.double().mean(1)).abs().square()[:, fine].mean()
+        for pictures in (images, references)
+    ]
+    return (energies[0] / energies[1]).item()
+
+
+@torch.no_grad()
+def variety(network: FeatureNetwork, images: Tensor, references: Tensor) -> float:
+    """The mean distance of two members in the features, relative to that of the references."""
+    mine, theirs = (torch.pdist(network(to_float(some))).mean() for some in (images, references))
+    return (mine / theirs).item()
+
+
 def _train_judge(images: Tensor, references: Tensor) -> nn.Sequential:
     """Positive for images, negative for references."""
     judge = nn.Sequential(body(16, FEATURES), nn.ReLU(), nn.Linear(FEATURES, 1))
@@ -154,12 +182,29 @@ def _train_judge(images: Tensor, references: Tensor) -> nn.Sequential:
 
 
 def quality(
-    network: FeatureNetwork, samples: Tensor, reconstructions: Tensor, test: Tensor
-) -> dict[str, float]:
-    """How much samples look like the test frames, and like the model's reconstructions of them."""
-    return {
-        "frechet_samples": round(frechet_distance(network, samples, test), 2),
-        "frechet_reconstructions": round(frechet_distance(network, reconstructions, test), 2),
-        "told_from_frames": round(told_apart(samples, test), 3),
-        "told_from_own_reconstructions": round(told_apart(samples, reconstructions), 3),
+    network: FeatureNetwork, samples: Tensor, reconstructions: Tensor | None, test: Tensor
+) -> dict[str, float | None]:
+    """How much samples look like the test frames, and like the model's reconstructions of them.
+
+    Args:
+        network: from `train_features`.
+        samples: uint8 (N, 3, 32, 32).
+        reconstructions: of the test frames; None of a model without latents.
+        test: the test frames.
+    """
+    figures = {
+        "frechet_samples": frechet_distance(network, samples, test),
+        "told_from_frames": told_apart(samples, test),
+        "fine_detail": fine_detail(samples, test),
+        "variety": variety(network, samples, test),
+        "frechet_reconstructions": None,
+        "told_from_own_reconstructions": None,
+        "fine_detail_of_reconstructions": None,
     }
+    if reconstructions is not None:
+        figures |= {
+            "frechet_reconstructions": frechet_distance(network, reconstructions, test),
+            "told_from_own_reconstructions": told_apart(samples, reconstructions),
+            "fine_detail_of_reconstructions": fine_detail(reconstructions, test),
+        }
+    return figures
