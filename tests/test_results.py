@@ -137,14 +137,22 @@ def test_ways_to_latents_of_the_page_are_those_of_the_results():
     path = ROOT / "benchmarks" / "results" / "latent_priors.json"
     ways = json.loads(path.read_text())["ways"]
     row = next(line for line in PAGE.splitlines() if path.name in line)
-    vqvae, vae, fitted, binned, refitted = (way["bits"]["sum"] for way in ways.values())
-    told = [f"{way['told_from_frames']:.0%}" for way in ways.values()]
+    sums = {}
+    for name, way in ways.items():
+        each = [seed["bits"]["sum"] for seed in way["seeds"]]
+        assert way["bits"]["sum"] == pytest.approx(sum(each) / len(each), abs=2e-5)
+        sums[name] = f"{way['bits']['sum']:.2f}"
+        if len(each) == 3:
+            sums[name] += f" ({min(each):.2f} to {max(each):.2f})"
+    vqvae, fsq, vae, fitted, vae_pixelcnn, binned, refitted, twice, pixels = sums.values()
     assert (
-        f"VQ-VAE with a PixelCNN {vqvae:.2f}; VAE {vae:.2f}, with a Gaussian fitted to its latents "
-        f"{fitted:.2f}; autoencoder binned to as many bits, with a PixelCNN {binned:.2f}, its "
-        f"decoder refitted {refitted:.2f}. A classifier tells their samples from frames "
-        f"in {', '.join(told[:-1])} and {told[-1]} of cases"
+        f"VQ-VAE {vqvae}, FSQ {fsq}, VAE {vae_pixelcnn}, autoencoder binned afterwards {binned}, "
+        f"its decoder refitted {refitted}, VQ-VAE of twice the bits {twice}; VAE with its own "
+        f"prior {vae}, with a Gaussian fitted to its latents {fitted}; a PixelCNN over pixels "
+        f"{pixels} (in brackets 3 seeds)"
     ) in row
+    told = sorted(way["told_from_frames"] for way in ways.values())
+    assert f"from frames in {told[0]:.0%} to {told[-1]:.0%} of cases" in row
 
 
 def test_latents_in_use_on_the_page_are_those_of_the_results():

@@ -106,8 +106,8 @@ GROUPS = {
             "rate_distortion",
         ),
         Row(
-            "three ways to latents that can be sampled, frames of test mazes at 32 x 32 (560): "
-            "bits per dimension in all",
+            "ways to models that can be sampled, frames of test mazes at 32 x 32 (560), 10,000 "
+            "steps of 16: bits per dimension in all",
             told.ways,
             (6,),
             "latent_priors",

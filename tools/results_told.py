@@ -109,15 +109,23 @@ def sizes(d: dict) -> str:
 
 
 def ways(d: dict) -> str:
-    sums = [way["bits"]["sum"] for way in d["ways"].values()]
-    told = [f"{way['told_from_frames']:.0%}" for way in d["ways"].values()]
+    def total(name: str) -> str:
+        sums = [seed["bits"]["sum"] for seed in d["ways"][name]["seeds"]]
+        spread = f" ({min(sums):.2f} to {max(sums):.2f})" if len(sums) > 1 else ""
+        return f"{d['ways'][name]['bits']['sum']:.2f}{spread}"
+
+    told = [way["told_from_frames"] for way in d["ways"].values()]
     chance = d["yardsticks"]["validation frames"]["told_from_frames"]
     return (
-        "VQ-VAE with a PixelCNN {:.2f}; VAE {:.2f}, with a Gaussian fitted to its latents {:.2f}; "
-        "autoencoder binned to as many bits, with a PixelCNN {:.2f}, its decoder refitted {:.2f}. "
-    ).format(*sums) + (
-        f"A classifier tells their samples from frames in {', '.join(told[:-1])} and {told[-1]} of "
-        f"cases (frames of other mazes: {chance:.0%})"
+        f"with a PixelCNN over the latents VQ-VAE {total('VQ-VAE, PixelCNN')}, FSQ "
+        f"{total('FSQ, PixelCNN')}, VAE {total('VAE, PixelCNN')}, autoencoder binned afterwards "
+        f"{total('autoencoder, PixelCNN')}, its decoder refitted "
+        f"{total('autoencoder, refitted')}, VQ-VAE of twice the bits "
+        f"{total('VQ-VAE of 36 bits, PixelCNN')}; VAE with its own prior "
+        f"{total('VAE, its prior')}, with a Gaussian fitted to its latents "
+        f"{total('VAE, fitted Gaussian')}; a PixelCNN over pixels {total('pixels, PixelCNN')} "
+        f"(in brackets 3 seeds). A classifier tells their samples from frames in {min(told):.0%} to "
+        f"{max(told):.0%} of cases (frames of other mazes: {chance:.0%})"
     )
 
 
