@@ -11,8 +11,8 @@ encoder, decoder, likelihood, batch and steps, and differs in what lies between:
 - a VQ-VAE with twice the codebooks, 36 bits a position;
 - a PixelCNN over the pixels, with as much of a processor's time as the VQ-VAE and its prior.
 
-The priors are PixelCNNs of one size and training. Where a way has several seeds, the models and
-their priors differ.
+The priors are PixelCNNs of one size and training. The VQ-VAE and the VAE under its own prior and
+the fitted one have three seeds, models and priors; what is trained here has one.
 
     python benchmarks/latent_priors.py --run runs/latent_priors --likelihood runs/likelihood
 

@@ -149,7 +149,7 @@ def test_ways_to_latents_of_the_page_are_those_of_the_results():
         f"VQ-VAE {vqvae}, FSQ {fsq}, VAE {vae_pixelcnn}, autoencoder binned afterwards {binned}, "
         f"its decoder refitted {refitted}, VQ-VAE of twice the bits {twice}; VAE with its own "
         f"prior {vae}, with a Gaussian fitted to its latents {fitted}; a PixelCNN over pixels "
-        f"{pixels} (in brackets 3 seeds)"
+        f"{pixels} (with a range: 3 seeds)"
     ) in row
     told = sorted(way["told_from_frames"] for way in ways.values())
     assert f"from frames in {told[0]:.0%} to {told[-1]:.0%} of cases" in row

@@ -124,7 +124,7 @@ def ways(d: dict) -> str:
         f"{total('VQ-VAE of 36 bits, PixelCNN')}; VAE with its own prior "
         f"{total('VAE, its prior')}, with a Gaussian fitted to its latents "
         f"{total('VAE, fitted Gaussian')}; a PixelCNN over pixels {total('pixels, PixelCNN')} "
-        f"(in brackets 3 seeds). A classifier tells their samples from frames in {min(told):.0%} to "
+        f"(with a range: 3 seeds). A classifier tells their samples from frames in {min(told):.0%} to "
         f"{max(told):.0%} of cases (frames of other mazes: {chance:.0%})"
     )
 
