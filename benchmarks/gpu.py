@@ -51,7 +51,6 @@ SMALL_OWN = {
     "vae": ["latent_channels=2"],
     "vqvae": ["num_codebooks=2", "num_codes=8", "code_dim=4"],
     "vimco": ["num_codebooks=2", "num_codes=8", "code_dim=4", "samples=2"],
-    "gumbel": ["num_codebooks=2", "num_codes=8", "code_dim=4"],
 }
 
 

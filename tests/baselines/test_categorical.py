@@ -88,3 +88,14 @@ def test_the_divergence_from_the_uniform_prior():
     assert uniform_kl(certain).tolist() == pytest.approx([math.log(4)])
     equal = torch.full((2, 3, 2, 2, 4), 0.25).log()
     assert uniform_kl(equal).tolist() == pytest.approx([0, 0], abs=1e-5)
+
+
+@KINDS
+def test_images_that_do_not_fit(kind):
+    model = make(kind)
+    with pytest.raises(TypeError, match="images must be a uint8 tensor"):
+        model.bound(torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 2, 1, 1))
+    with pytest.raises(ValueError, match="8-bit values"):
+        model(torch.full((1, 1, 4, 4), -1.5))
+    with pytest.raises(ValueError, match="batch of images must not be empty"):
+        model(torch.zeros(0, 1, 4, 4))

@@ -130,13 +130,3 @@ def test_a_vimco_in_bfloat16():
 def test_settings_out_of_range(settings, error, message):
     with pytest.raises(error, match=message):
         tiny(**settings)
-
-
-def test_images_that_do_not_fit():
-    model = tiny()
-    with pytest.raises(TypeError, match="images must be a uint8 tensor"):
-        model.bound(torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 2, 1, 1))
-    with pytest.raises(ValueError, match="8-bit values"):
-        model(torch.full((1, 1, 4, 4), -1.5))
-    with pytest.raises(ValueError, match="batch of images must not be empty"):
-        model(torch.zeros(0, 1, 4, 4))
