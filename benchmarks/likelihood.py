@@ -9,6 +9,9 @@ its own. The paper's experiment, on CIFAR-10 and for a GPU:
 A run that was stopped goes on where it was. On images of one's own, in two folders:
 
     python benchmarks/likelihood.py folder --folder pictures --test held-out --run runs/likelihood
+
+In the quick profile the codes are fewer than the paper's; with --large-code a VQ-VAE with as many
+is compared too.
 """
 
 import argparse
@@ -31,6 +34,8 @@ from vqvae_lite.recipes.priors import load_prior
 from vqvae_lite.recipes.profiles import get_recipe
 from vqvae_lite.recipes.recipe import Recipe
 
+# A VQ-VAE with the latents of section 3.2, in the profile in which the others have fewer.
+LARGE = "vqvae_8x8x10"
 # By profile: what all models share, then what each adds. The paper's latents are 8 x 8 x 10.
 SHARED = {
     "quick": ["size=32", "width=64", "likelihood=logistic", "batch_size=16", "learning_rate=2e-3"],
@@ -58,6 +63,7 @@ OWN = {
     ("vimco", "quick"): [*LATENTS["quick"], "code_dim=16", "samples=10"],
     ("vimco", "paper"): LATENTS["paper"],
 }
+OWN[LARGE, "quick"] = [*OWN["vqvae", "quick"], "num_codebooks=10"]
 SAMPLES = 50  # of the importance-weighted bounds
 
 
@@ -80,11 +86,18 @@ def main() -> tuple[str, dict] | None:
     parser.add_argument("--folder", help="with the recipe folder: training images")
     parser.add_argument("--test", help="with the recipe folder: test images")
     parser.add_argument(
-        "--only", choices=[*KINDS, "prior"], help="train this one, and measure nothing"
+        "--only", choices=[*KINDS, LARGE, "prior"], help="train this one, and measure nothing"
+    )
+    parser.add_argument(
+        "--large-code", action="store_true", help="also a VQ-VAE with 8 x 8 x 10 codes"
     )
     parser.add_argument("--seeds", type=int, default=3, help="0, 1, ...: so many; default: 3")
     parser.add_argument(
-        "--once", nargs="*", choices=KINDS, default=[], help="these are trained with seed 0 alone"
+        "--once",
+        nargs="*",
+        choices=[*KINDS, LARGE],
+        default=[],
+        help="these are trained with seed 0 alone",
     )
     parser.add_argument(
         "--set",
@@ -104,28 +117,33 @@ def main() -> tuple[str, dict] | None:
     options = parser.parse_args()
     if (options.recipe == "folder") != (options.test is not None):
         parser.error("--test belongs to the recipe folder, and the recipe folder needs it")
+    if options.large_code and options.profile == "paper":
+        parser.error("--large-code is for the profile quick: in paper every code is as large")
+    for option in ("only", "once"):
+        if LARGE in (getattr(options, option) or ()) and not options.large_code:
+            parser.error(f"--{option} {LARGE} needs --large-code")
     recipes = {
-        kind: get_recipe(
+        name: get_recipe(
             options.recipe,
             options.profile,
-            kind=kind,
+            kind="vqvae" if name == LARGE else name,
             folder=options.folder,
             settings=[
                 *SHARED[options.profile],
-                *OWN[kind, options.profile],
+                *OWN[name, options.profile],
                 *(setting for setting in options.settings if "." not in setting.partition("=")[0]),
-                *own_settings(kind, options.settings),
+                *own_settings(name, options.settings),
             ],
         )
-        for kind in KINDS
+        for name in (*KINDS, *([LARGE] if options.large_code else []))
     }
     run = Path(options.run)
-    seeds = {kind: range(1 if kind in options.once else options.seeds) for kind in KINDS}
+    seeds = {name: range(1 if name in options.once else options.seeds) for name in recipes}
     with processes(options.device) as place:
-        for kind, seed in pairs_of(seeds):
-            if options.only in (None, kind):
-                recipe = with_seed(recipes[kind], seed)
-                train_model(recipe, run / f"{kind}-{seed}", place, options.last_steps)
+        for name, seed in pairs_of(seeds):
+            if options.only in (None, name):
+                recipe = with_seed(recipes[name], seed)
+                train_model(recipe, run / f"{name}-{seed}", place, options.last_steps)
         for seed in seeds["vqvae"] if options.only in (None, "prior") else ():
             vqvae = load_checkpoint(run / f"vqvae-{seed}")
             recipe = get_recipe(
@@ -141,7 +159,7 @@ def main() -> tuple[str, dict] | None:
 
 
 def pairs_of(seeds: dict[str, range]) -> list[tuple[str, int]]:
-    return [(kind, seed) for kind, each in seeds.items() for seed in each]
+    return [(name, seed) for name, each in seeds.items() for seed in each]
 
 
 def with_seed(recipe: Recipe, seed: int) -> Recipe:
@@ -182,18 +200,18 @@ def measure(
     else:
         images = load_images(recipe, "test")
     models = {
-        kind: {"settings": asdict(recipes[kind].model), "training": asdict(recipes[kind].training)}
-        for kind in KINDS
+        name: {"settings": asdict(recipe.model), "training": asdict(recipe.training)}
+        for name, recipe in recipes.items()
     }
-    found = {name: [] for name in (*KINDS, "vqvae, frequencies", "vqvae, learned prior")}
-    for kind, seed in pairs_of(seeds):
-        model = load_checkpoint(run / f"{kind}-{seed}").model.to(place.device)
-        samples = 1 if kind == "vqvae" else SAMPLES
-        keep = run / f"{kind}-{seed}.results"
-        found[kind].append(
+    found = {name: [] for name in (*recipes, "vqvae, frequencies", "vqvae, learned prior")}
+    for name, seed in pairs_of(seeds):
+        model = load_checkpoint(run / f"{name}-{seed}").model.to(place.device)
+        samples = 1 if recipes[name].kind == "vqvae" else SAMPLES
+        keep = run / f"{name}-{seed}.results"
+        found[name].append(
             evaluate_bits(model, images, samples=samples, keep=keep, progress=True).means()
         )
-        if kind == "vqvae":
+        if name == "vqvae":
             codes = encode_images(model, training_images(recipe))
             counted = CodeFrequencies(codes, recipe.model.num_codes).log_prob
             prior = load_prior(run / f"prior-{seed}", model)
