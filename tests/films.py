@@ -1,10 +1,23 @@
-"""The page of a film in a browser: what the tests of its figures share."""
+"""Films, and the page of a film in a browser: what the tests of its figures share."""
 
 import base64
 import io
 
 import numpy as np
+import torch
 from PIL import Image
+
+
+def films_of(scenes=2, frames=5, height=20, width=24, count=2):
+    """Smooth films, each of its own colours, by name."""
+    generator = torch.Generator().manual_seed(0)
+    films = {}
+    for index in range(count):
+        small = torch.rand(scenes * frames, 3, 3, 3, generator=generator)
+        large = torch.nn.functional.interpolate(small, (height, width), mode="bilinear")
+        film = (255 * large).to(torch.uint8).unflatten(0, (scenes, frames))
+        films[f"film {index}"] = film
+    return films
 
 
 class FilmPage:

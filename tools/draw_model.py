@@ -3,6 +3,7 @@
 python tools/draw_model.py
 """
 
+import io
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, Polygon
+from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -58,7 +60,13 @@ def main() -> None:
         50, 33.2, "gradient, copied straight through", ha="center", fontsize=9,
         color=COLORS["vermilion"],
     )  # fmt: skip
-    figure.savefig(ROOT / "book" / "_static" / "model.png", dpi=160)
+    whole = io.BytesIO()
+    figure.savefig(whole, dpi=160)
+    # A palette of 256 colours, which the eye does not miss, makes a third of the bytes.
+    picture_of_all = (
+        Image.open(whole).convert("RGB").quantize(256, dither=Image.Dither.NONE, kmeans=2)
+    )
+    picture_of_all.save(ROOT / "book" / "_static" / "model.png", optimize=True)
 
 
 def picture(figure: plt.Figure, image: np.ndarray, left: float, label: str) -> None:
