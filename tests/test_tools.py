@@ -455,3 +455,9 @@ def test_every_benchmark_runs_in_the_same_way():
             # "--help" says what it does, and does not do it.
             assert "ArgumentParser(" in text or "    without_options(__doc__)\n" in text, path.name
         assert path.name == "record.py" or "sys.path.insert(0, str(ROOT))" not in text, path.name
+
+
+def test_a_stored_figure_has_places_to_a_tenth_of_a_point():
+    svg = '<g transform="translate(34.834766 252.647801) scale(0.015625)">\n  <use x="41.46875"/>'
+    stored = '<g transform="translate(34.8 252.6) scale(0.015625)"><use x="41.4"/>'
+    assert notebooks.smaller(svg) == stored

@@ -90,7 +90,7 @@ class Film:
             append_images=rest,
             duration=self.times,
             loop=0,
-            quality=60,
+            quality=40,
             method=6,
         )
 

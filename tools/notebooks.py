@@ -32,6 +32,7 @@ from cell_limits import limit_of, stored_seconds
 
 IGNORED = "nbval-ignore-output"
 PATH = re.compile(r'(?<= d=")[^"]*')
+PLACE = re.compile(r'(?<=translate\()[^)]*|(?<= [xy]=")[^"]*')
 DIGITS = re.compile(r"(\.\d)\d+")
 PICTURE = re.compile(r'data:image/png;base64,([^"]+)')
 PROGRESS = re.compile(r"\r|\d+%\||\d+it \[|^\s*$")
@@ -110,13 +111,14 @@ def keep(output: nbformat.NotebookNode, cell: nbformat.NotebookNode) -> bool:
 
 
 def smaller(svg: str) -> str:
-    """A figure in few bytes and lines: paths to a tenth of a point, its photographs as AVIF.
+    """A figure in few bytes and lines: places to a tenth of a point, its photographs as AVIF.
 
     The colours of photographs are then off by a PSNR of about 40 dB, which is below what the eye
     makes out at that size and far below the differences that such figures show. What has no more
     than 256 colours, such as a heat map, stays as it is.
     """
     svg = PATH.sub(lambda path: DIGITS.sub(r"\1", " ".join(path[0].split())), svg)
+    svg = PLACE.sub(lambda place: DIGITS.sub(r"\1", place[0]), svg)
     svg = PICTURE.sub(lambda picture: photograph(picture[1]), svg)
     return re.sub(r">\s+<", "><", svg)
 

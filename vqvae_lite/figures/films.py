@@ -98,7 +98,7 @@ def _still(films: Mapping[str, Tensor], seen: int) -> Figure:
     """Of the first scene: a frame in the middle of those imagined, and the last, film by film."""
     count = next(iter(films.values())).shape[1]
     shown = sorted({(seen + count) // 2 - 1, count - 1})
-    size = (0.75 * len(films) + 0.4, 0.78 * len(shown) + 0.2)
+    size = (0.65 * len(films) + 0.3, 0.68 * len(shown) + 0.2)
     figure, axes = plt.subplots(len(shown), len(films), figsize=size, squeeze=False)
     for row, frame in zip(axes, shown, strict=True):
         for axis, film in zip(row, films.values(), strict=True):
