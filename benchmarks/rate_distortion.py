@@ -2,8 +2,8 @@
 
 All on the frames of `data/maze` made 32 pixels wide, with one encoder, decoder, likelihood, batch
 and number of steps, in bits per dimension of the validation and the test mazes, one seed each. The
-VAE of weight 1 and the VQ-VAE of two codebooks of 512 are those of `likelihood.py maze`, which has
-three seeds of them. A run that was stopped goes on with the models that are missing.
+VAE of weight 1 and the VQ-VAE of two codebooks of 512 have the settings of `likelihood.py maze`,
+which trains three seeds of them. A run that was stopped goes on with the models that are missing.
 
     python benchmarks/rate_distortion.py --run runs/rate_distortion
 """
