@@ -461,3 +461,16 @@ def test_a_stored_figure_has_places_to_a_tenth_of_a_point():
     svg = '<g transform="translate(34.834766 252.647801) scale(0.015625)">\n  <use x="41.46875"/>'
     stored = '<g transform="translate(34.8 252.6) scale(0.015625)"><use x="41.4"/>'
     assert notebooks.smaller(svg) == stored
+
+
+def test_points_of_a_stored_figure_that_have_one_style_have_it_together():
+    def of(*styles):
+        uses = [f'<use x="{x}.0" style="{style}"/>' for x, style in enumerate(styles)]
+        return f'<g clip-path="url(#c)">{"".join(uses)}</g>'
+
+    blue, red, faint = (f"fill: {value}" for value in ("#00f", "#f00", "#00f; opacity: 0.5"))
+    for style in (blue, "fill: #00f; fill-opacity: 0.5"):
+        once = f'<g clip-path="url(#c)" style="{style}"><use x="0.0"/><use x="1.0"/></g>'
+        assert notebooks.smaller(of(style, style)) == once
+    for kept in (of(blue, red), of(faint, faint), of(blue)):
+        assert notebooks.smaller(kept) == kept

@@ -33,6 +33,9 @@ from cell_limits import limit_of, stored_seconds
 IGNORED = "nbval-ignore-output"
 PATH = re.compile(r'(?<= d=")[^"]*')
 PLACE = re.compile(r'(?<=translate\()[^)]*|(?<= [xy]=")[^"]*')
+POINTS = re.compile(r'(<g clip-path="[^"]*")>((?:<use [^>]*/>){2,})</g>')
+STYLE = re.compile(r' style="([^"]*)"')
+OPACITY = re.compile(r"(?<!-)\bopacity")
 DIGITS = re.compile(r"(\.\d)\d+")
 PICTURE = re.compile(r'data:image/png;base64,([^"]+)')
 PROGRESS = re.compile(r"\r|\d+%\||\d+it \[|^\s*$")
@@ -120,7 +123,19 @@ def smaller(svg: str) -> str:
     svg = PATH.sub(lambda path: DIGITS.sub(r"\1", " ".join(path[0].split())), svg)
     svg = PLACE.sub(lambda place: DIGITS.sub(r"\1", place[0]), svg)
     svg = PICTURE.sub(lambda picture: photograph(picture[1]), svg)
-    return re.sub(r">\s+<", "><", svg)
+    svg = re.sub(r">\s+<", "><", svg)
+    return POINTS.sub(with_one_style, svg)
+
+
+def with_one_style(points: re.Match) -> str:
+    """A group of points; where all have one style that means the same there, the group has it.
+
+    The opacity of a group is not that of its parts.
+    """
+    styles = STYLE.findall(points[2])
+    if len(styles) < points[2].count("<use ") or len(set(styles)) > 1 or OPACITY.search(styles[0]):
+        return points[0]
+    return f'{points[1]} style="{styles[0]}">{STYLE.sub("", points[2])}</g>'
 
 
 def photograph(png: str) -> str:
