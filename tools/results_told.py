@@ -75,6 +75,8 @@ def bits(d: dict) -> str:
     ]
     if "gumbel" in models:
         lines.append(f"Gumbel-softmax {sums['gumbel']:.2f}")
+    if "vqvae_8x8x10" in models:
+        lines.append(f"VQ-VAE with 8 x 8 x 10 codes {sums['vqvae_8x8x10']:.2f}")
     lines.append(f"VIMCO {sums['vimco']:.2f} (50 samples: {models['vimco']['bound']:.2f})")
     return "; ".join(lines)
 
