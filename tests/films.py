@@ -20,8 +20,48 @@ def films_of(scenes=2, frames=5, height=20, width=24, count=2):
     return films
 
 
+def visits_of(open_page):
+    """For a fixture: opens pages, and closes them when the test has ended."""
+    visits = []
+
+    def go(*args, **settings):
+        visits.append(open_page(*args, **settings))
+        return visits[-1]
+
+    yield go
+    for visit in visits:
+        visit.close()
+
+
 class FilmPage:
-    """A page with a film, `page`, that says "still" at the end of its state when it rests."""
+    """A page with a film, `page`, that says "still" at the end of its state when it rests.
+
+    Opened without a network; `trouble` is what went wrong on it.
+    """
+
+    def __init__(self, chromium, folder, figure, script="", **options):
+        file = folder / "figure.html"
+        file.write_text(figure.page, encoding="utf-8")
+        self.trouble = []
+        self.context = chromium.new_context(offline=True, **options)
+        self.context.add_init_script(script)
+        self.page = self.context.new_page()
+        self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
+        self.page.on("console", lambda message: self.trouble.append(message.text))
+        self.page.goto(file.as_uri())
+
+    def close(self):
+        self.context.close()
+        assert self.trouble == []
+
+    def note_states(self):
+        """The page itself notes its states from now on: a busy machine may look too late."""
+        self.page.evaluate("""() => {
+          const { documentElement: page } = document;
+          window.states = [page.dataset.state];
+          const note = () => states.push(page.dataset.state);
+          new MutationObserver(note).observe(page, { attributes: true });
+        }""")
 
     def rest(self):
         """What the page says of itself, once it rests."""

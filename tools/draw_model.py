@@ -3,6 +3,7 @@
 python tools/draw_model.py
 """
 
+import base64
 import io
 import sys
 from pathlib import Path
@@ -12,7 +13,8 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, Polygon
-from PIL import Image
+
+import notebooks
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -62,11 +64,8 @@ def main() -> None:
     )  # fmt: skip
     whole = io.BytesIO()
     figure.savefig(whole, dpi=160)
-    # A palette of 256 colours, which the eye does not miss, makes a third of the bytes.
-    picture_of_all = (
-        Image.open(whole).convert("RGB").quantize(256, dither=Image.Dither.NONE, kmeans=2)
-    )
-    picture_of_all.save(ROOT / "book" / "_static" / "model.png", optimize=True)
+    png = notebooks.palette(base64.b64encode(whole.getvalue()).decode())
+    (ROOT / "book" / "_static" / "model.png").write_bytes(base64.b64decode(png))
 
 
 def picture(figure: plt.Figure, image: np.ndarray, left: float, label: str) -> None:

@@ -31,8 +31,7 @@ import plain_notebooks
 from cell_limits import limit_of, stored_seconds
 
 IGNORED = "nbval-ignore-output"
-PATH = re.compile(r'(?<= d=")[^"]*')
-PLACE = re.compile(r'(?<=translate\()[^)]*|(?<= [xy]=")[^"]*')
+PLACES = re.compile(r'(?<= d=")[^"]*|(?<=translate\()[^)]*|(?<= [xy]=")[^"]*')
 POINTS = re.compile(r'(<g clip-path="[^"]*")>((?:<use [^>]*/>){2,})</g>')
 STYLE = re.compile(r' style="([^"]*)"')
 OPACITY = re.compile(r"(?<!-)\bopacity")
@@ -120,8 +119,7 @@ def smaller(svg: str) -> str:
     makes out at that size and far below the differences that such figures show. What has no more
     than 256 colours, such as a heat map, stays as it is.
     """
-    svg = PATH.sub(lambda path: DIGITS.sub(r"\1", " ".join(path[0].split())), svg)
-    svg = PLACE.sub(lambda place: DIGITS.sub(r"\1", place[0]), svg)
+    svg = PLACES.sub(lambda places: DIGITS.sub(r"\1", " ".join(places[0].split())), svg)
     svg = PICTURE.sub(lambda picture: photograph(picture[1]), svg)
     svg = re.sub(r">\s+<", "><", svg)
     return POINTS.sub(with_one_style, svg)

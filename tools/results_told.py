@@ -72,9 +72,8 @@ def bits(d: dict) -> str:
     lines = [
         f"VAE {sums['vae']:.2f} (50 samples: {models['vae']['bound']:.2f})",
         f"VQ-VAE {sums['vqvae']:.2f}; with a PixelCNN prior {sums['vqvae, learned prior']:.2f}",
+        f"Gumbel-softmax {sums['gumbel']:.2f}",
     ]
-    if "gumbel" in models:
-        lines.append(f"Gumbel-softmax {sums['gumbel']:.2f}")
     if "vqvae_8x8x10" in models:
         lines.append(f"VQ-VAE with 8 x 8 x 10 codes {sums['vqvae_8x8x10']:.2f}")
     lines.append(f"VIMCO {sums['vimco']:.2f} (50 samples: {models['vimco']['bound']:.2f})")

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from films import FilmPage, films_of
+from films import FilmPage, films_of, visits_of
 from vqvae_lite.figures.films import play_films
 
 SCENES = ("here", "there")
@@ -17,18 +17,16 @@ class Visit(FilmPage):
 
     def __init__(self, chromium, folder, motion):
         self.films = films_of()
-        file = folder / "figure.html"
-        figure = play_films(self.films, seen=SEEN, scenes=SCENES)
-        file.write_text(figure.page, encoding="utf-8")
-        self.trouble = []
-        self.context = chromium.new_context(
-            viewport={"width": 358, "height": 1000}, offline=True,
+        super().__init__(
+            chromium, folder, play_films(self.films, seen=SEEN, scenes=SCENES),
+            viewport={"width": 358, "height": 1000},
             reduced_motion="no-preference" if motion else "reduce",
         )  # fmt: skip
-        self.page = self.context.new_page()
-        self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
-        self.page.on("console", lambda message: self.trouble.append(message.text))
-        self.page.goto(file.as_uri())
+        # The strips are decoded one after another; then all films are drawn.
+        self.page.wait_for_function(
+            "() => [...document.querySelectorAll('canvas')].every((canvas) => "
+            "canvas.getContext('2d').getImageData(0, 0, 1, 1).data[3] === 255)"
+        )
 
     def state(self):
         """Scene and frame, both from 1, once the films rest; every canvas shows that frame."""
@@ -49,21 +47,7 @@ class Visit(FilmPage):
 
 @pytest.fixture
 def visit(chromium, tmp_path):
-    visits = []
-
-    def go(motion=False):
-        visits.append(Visit(chromium, tmp_path, motion))
-        # The strips are decoded one after another; then all films are drawn.
-        visits[-1].page.wait_for_function(
-            "() => [...document.querySelectorAll('canvas')].every((canvas) => "
-            "canvas.getContext('2d').getImageData(0, 0, 1, 1).data[3] === 255)"
-        )
-        return visits[-1]
-
-    yield go
-    for each in visits:
-        each.context.close()
-        assert each.trouble == []
+    yield from visits_of(lambda motion=False: Visit(chromium, tmp_path, motion))
 
 
 def test_the_slider_shows_each_frame_of_all_films(visit):
@@ -98,13 +82,7 @@ def test_who_wants_no_motion_gets_the_end_and_then_the_start(visit):
 
 def test_one_button_plays_all_films(visit):
     visit = visit(motion=True)
-    # The page itself notes every state: a busy machine may look too late for one.
-    visit.page.evaluate("""() => {
-      const { documentElement: page } = document;
-      window.states = [page.dataset.state];
-      const note = () => states.push(page.dataset.state);
-      new MutationObserver(note).observe(page, { attributes: true });
-    }""")
+    visit.note_states()
     visit.page.locator("#play").click()
     visit.page.locator("html[data-state='scene 1; frame 5 of 5; still']").wait_for(state="attached")
     frames = [int(re.search(r"frame (\d)", text)[1]) for text in visit.page.evaluate("states")]

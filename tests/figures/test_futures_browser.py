@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from films import FilmPage
+from films import FilmPage, visits_of
 from pages import model_of
 from vqvae_lite.figures.codes import colors_of_codebook
 from vqvae_lite.figures.futures import explore_futures
@@ -38,18 +38,11 @@ class Visit(FilmPage):
             self.model.quantizer.codebook.normal_(std=6, generator=generator)
         self.seen = torch.randint(40, (SEEN, ROWS, COLUMNS), generator=generator)
         self.tree = torch.randint(40, (12, STEP, ROWS, COLUMNS), generator=generator)
-        file = folder / "figure.html"
-        figure = explore_futures(self.model, self.seen, self.tree, NAMES)
-        file.write_text(figure.page, encoding="utf-8")
-        self.trouble = []
-        self.context = chromium.new_context(
-            viewport={"width": 358, "height": 1000}, offline=True, color_scheme="dark",
+        super().__init__(
+            chromium, folder, explore_futures(self.model, self.seen, self.tree, NAMES),
+            viewport={"width": 358, "height": 1000}, color_scheme="dark",
             reduced_motion="no-preference" if motion else "reduce",
         )  # fmt: skip
-        self.page = self.context.new_page()
-        self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
-        self.page.on("console", lambda message: self.trouble.append(message.text))
-        self.page.goto(file.as_uri())
 
     def state(self):
         """Frame from 1, frames in all, path, once the film rests."""
@@ -65,16 +58,7 @@ class Visit(FilmPage):
 
 @pytest.fixture
 def visit(chromium, tmp_path):
-    visits = []
-
-    def go(motion=False):
-        visits.append(Visit(chromium, tmp_path, motion))
-        return visits[-1]
-
-    yield go
-    for each in visits:
-        each.context.close()
-        assert each.trouble == []
+    yield from visits_of(lambda motion=False: Visit(chromium, tmp_path, motion))
 
 
 def test_keys_walk_through_the_tree(visit):
@@ -143,13 +127,7 @@ def test_picture_and_map_are_of_the_frame(visit):
 
 def test_the_film_plays_where_motion_is_welcome(visit):
     visit = visit(motion=True)
-    # The page itself notes every state: a busy machine may look too late for one.
-    visit.page.evaluate("""() => {
-      const { documentElement: page } = document;
-      window.states = [page.dataset.state];
-      const note = () => states.push(page.dataset.state);
-      new MutationObserver(note).observe(page, { attributes: true });
-    }""")
+    visit.note_states()
     visit.page.locator("#action-0").click()
     visit.page.locator("html[data-state^='frame 7'][data-state$='still']").wait_for(
         state="attached"

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from films import FilmPage
+from films import FilmPage, visits_of
 from pages import model_of, on_a_phone, rounded, video_prior_of
 from vqvae_lite.figures.codes import colors_of_codebook
 from vqvae_lite.figures.prior import prior_data
@@ -47,18 +47,10 @@ class Visit(FilmPage):
         figure = explore_walk(
             self.model, self.prior, self.codes, self.actions, NAMES, seen=SEEN, **settings
         )
-        file = folder / "figure.html"
-        file.write_text(figure.page, encoding="utf-8")
-        self.trouble = []
-        self.context = chromium.new_context(
-            viewport={"width": 772, "height": 1000}, offline=True, reduced_motion=motion
-        )
-        if way == WAYS[1]:
-            self.context.add_init_script("delete window.WebAssembly")
-        self.page = self.context.new_page()
-        self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
-        self.page.on("console", lambda message: self.trouble.append(message.text))
-        self.page.goto(file.as_uri())
+        super().__init__(
+            chromium, folder, figure, "delete window.WebAssembly" if way == WAYS[1] else "",
+            viewport={"width": 772, "height": 1000}, reduced_motion=motion,
+        )  # fmt: skip
         assert self.page.evaluate("VQ.kernel.fast") == (way == WAYS[0])
 
     def state(self):
@@ -86,16 +78,7 @@ class Visit(FilmPage):
 
 @pytest.fixture
 def visit(chromium, tmp_path):
-    visits = []
-
-    def go(*args, **settings):
-        visits.append(Visit(chromium, tmp_path, *args, **settings))
-        return visits[-1]
-
-    yield go
-    for each in visits:
-        each.context.close()
-        assert each.trouble == []
+    yield from visits_of(lambda *args, **settings: Visit(chromium, tmp_path, *args, **settings))
 
 
 LOGITS = """([pasts, codes, height, width]) => {

@@ -31,8 +31,7 @@
 
   function run() {
     if (playing !== null) {
-      pause();
-      show();
+      seek(at);
     } else if (VQ.still()) {
       seek(at === FRAMES - 1 ? 0 : FRAMES - 1);
     } else {
@@ -48,10 +47,8 @@
   }
 
   function choose(which) {
-    pause();
     scene = which;
-    at = SEEN - 1;
-    show();
+    seek(SEEN - 1);
   }
 
   // ---- parts ----
@@ -60,7 +57,7 @@
     label: "Frame", id: "frame", min: 0, max: FRAMES - 1, value: at, act: seek, show: when,
   });
   const choices = scenes.map((name, which) => set(VQ.button(name, () => choose(which)), { id: `scene-${which}` }));
-  const screens = names.map((name) => set(el("canvas", { role: "img" }), { width: WIDTH, height: HEIGHT, "data-name": name }));
+  const screens = names.map(() => el("canvas", { role: "img", width: WIDTH, height: HEIGHT }));
 
   // ---- drawing ----
   function show() {
