@@ -39,7 +39,8 @@ VQVAE = ["restart_below=0.1", "decay=0.99"]
 CODE_DIM = {1: 8, 2: 4, 4: 4}
 CAPACITIES = [*product((1, 2, 4), (8, 64, 512)), (1, 2048)]  # codebooks, codes
 WIDTHS = (8, 16)  # of a code, beside the 4 of the others with two codebooks
-BETAS = (0.01, 0.1, 4.0)  # beside the 1 of all others
+# Beside the 1 of all others. The lowest two are in the paper's range, if its terms are sums.
+BETAS = (0.0001, 0.001, 0.01, 0.1, 4.0, 16.0, 64.0)
 KL_WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 
