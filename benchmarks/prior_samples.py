@@ -57,12 +57,10 @@ AT_ONCE = 70
 Batch = Callable[[], tuple[Tensor, Tensor]]  # inputs (B, C, 32, 32) and classes (B,)
 
 
-def train_judge(draw: Batch, classes: int, channels: int, seed: int) -> nn.Module:
+def train_judge(draw: Batch, classes: int, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        layers = body(16, FEATURES)
-        layers[0] = nn.Conv2d(channels, 16, 4, stride=2, padding=1)
-        judge = nn.Sequential(layers, nn.ReLU(), nn.Linear(FEATURES, classes))
+        judge = nn.Sequential(body(16, FEATURES), nn.ReLU(), nn.Linear(FEATURES, classes))
 
         def loss() -> Tensor:
             inputs, target = draw()
@@ -179,10 +177,10 @@ def main() -> tuple[str, dict]:
 
     maze, training, test = mazes["train"].maze, small["train"], small["test"]
     network = train_features(training, maze)
-    place_judges = [train_judge(place_batch(pictures["train"]), PLACES**2, 3, s) for s in SEEDS]
+    place_judges = [train_judge(place_batch(pictures["train"]), PLACES**2, s) for s in SEEDS]
     turned = {name: some.transpose(2, 3) for name, some in small.items()}
     half_judges = {
-        name: [train_judge(halves_batch(some["train"], maze), 2, 3, seed) for seed in SEEDS]
+        name: [train_judge(halves_batch(some["train"], maze), 2, seed) for seed in SEEDS]
         for name, some in (("upper_and_lower", small), ("left_and_right", turned))
     }
     found = {}
