@@ -315,7 +315,7 @@ CLAIMS = [
             f"a judge hears the target in {plain['voice']['named_target']:.1f} % of conversions; "
             f"with voices in disguise for the encoder, {d['voice']['named_target']:.1f} %"
         ),
-        "With help that is not in the paper; without it in two conversions out of three",
+        "With help that is not in the paper; without it in seven conversions out of ten",
         (7,),
         ("speech", "speech_undisguised"),
     ),
