@@ -1,0 +1,125 @@
+"""Does the same wall come back? Films that turn away and back, by a model that sees four frames.
+
+The places are those of the test walks at which the walker stands still: there so many turns to the
+left and as many to the right lead back to the same view, and a full circle does too. The film's
+last frame is compared with the last frame seen, both decoded. Beside each film is one of the same
+length that turns to and fro by one step: it has drawn as many frames, and the view never leaves
+what the model sees of the past.
+
+- psnr: of the two pictures;
+- named: the share of films whose last frame is nearer to where they began, at 21 by 21 pixels,
+  than to any other of the places; places with the same view count as one;
+- away: the same PSNR at the turning point, where the two should differ.
+
+    python benchmarks/turn_back.py checkpoints/maze checkpoints/video
+"""
+
+import argparse
+
+import torch
+import torch.nn.functional as F
+from record import run
+from torch import Tensor
+
+from video import LEFT, RIGHT, SEEN, decode
+from vqvae_lite.images import to_float
+from vqvae_lite.maze import load_maze
+from vqvae_lite.metrics import psnr
+from vqvae_lite.model import VQVAE
+from vqvae_lite.models import load_checkpoint
+from vqvae_lite.recipes.priors import load_prior
+from vqvae_lite.video.clips import MazeClips
+from vqvae_lite.video.coding import encode_clips
+from vqvae_lite.video.model import VideoPrior
+
+TURNS = (1, 2, 3, 5, 8)
+CIRCLE = 30  # turns by 12 degrees
+STILL = 0.5  # map units in a step, of up to 30
+SAME = 6  # degrees: half a turn's
+
+
+def standing(poses: Tensor) -> Tensor:
+    """The frames of a walk before which the walker did not move, from the first with a past on.
+
+    Args:
+        poses: x, y and angle of each frame, (N, 3).
+    """
+    moved = (poses[1:, :2] - poses[:-1, :2]).norm(dim=1)
+    return (moved < STILL).nonzero()[:, 0] + 1
+
+
+def same_view(poses: Tensor) -> Tensor:
+    """Which pairs of poses (N, 4), x, y, angle and number of the maze, show the same: (N, N)."""
+    apart = (poses[:, None, 2] - poses[None, :, 2]).abs()
+    turned = torch.minimum(apart, 360 - apart) < SAME
+    near = torch.cdist(poses[:, :2], poses[:, :2]) < 2 * STILL
+    return turned & near & (poses[:, None, 3] == poses[None, :, 3])
+
+
+def named(pictures: Tensor, places: Tensor, same: Tensor) -> float:
+    """The share of pictures (N, 3, H, W) whose nearest place is their own, or looks the same."""
+    small, those = (F.adaptive_avg_pool2d(to_float(some), 21) for some in (pictures, places))
+    nearest = torch.cdist(small.flatten(1), those.flatten(1)).argmin(1)
+    return same[torch.arange(len(places)), nearest].double().mean().item()
+
+
+def film(prior: VideoPrior, seen: Tensor, done: Tensor, turns: list[int]) -> Tensor:
+    """Films (N, turns, h, w) of codes, after frames that were seen and what was done there."""
+    actions = torch.cat([done, torch.tensor(turns).expand(len(seen), -1)], 1)
+    return prior.sample(seen, len(turns), actions, seed=0, progress=False)
+
+
+def measure(model: VQVAE, frames: Tensor, away: Tensor, begin: Tensor, same: Tensor) -> dict:
+    last, turned = decode(model, frames), decode(model, away)
+    return {
+        "psnr": round(psnr(last, begin).mean().item(), 2),
+        "away": round(psnr(turned, begin).mean().item(), 2),
+        "named": round(named(last, begin, same), 3),
+    }
+
+
+def main() -> tuple[str, dict]:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("vqvae", help="the checkpoint `maze` or a run folder")
+    parser.add_argument("video", help="a checkpoint or run folder of `train video`")
+    options = parser.parse_args()
+    model = load_checkpoint(options.vqvae).model
+    prior = load_prior(options.video, model).model
+    maze, walks = load_maze("test"), encode_clips(model, MazeClips("test"))
+    seen, done, poses = [], [], []
+    for walk, (codes, actions) in enumerate(zip(walks.codes, walks.actions, strict=True)):
+        path = maze.poses[walk * len(codes) : (walk + 1) * len(codes)]
+        for last in standing(path).tolist():
+            if last >= SEEN - 1:
+                seen.append(codes[last - SEEN + 1 : last + 1])
+                done.append(actions[last - SEEN + 1 : last])
+                poses.append(torch.cat([path[last], torch.tensor([float(walk)])]))
+    seen, done, same = torch.stack(seen), torch.stack(done), same_view(torch.stack(poses))
+    begin, rows = decode(model, seen[:, -1]), {}
+    other = begin.roll(len(begin) // 2, 0)
+    for turns in TURNS:
+        back = film(prior, seen, done, [LEFT] * turns + [RIGHT] * turns)
+        fro = film(prior, seen, done, [LEFT, RIGHT] * turns)
+        rows[f"{turns} and back"] = {
+            "frames": 2 * turns,
+            "away_and_back": measure(model, back[:, -1], back[:, turns - 1], begin, same),
+            "to_and_fro": measure(model, fro[:, -1], fro[:, 0], begin, same),
+        }
+        print(turns, rows[f"{turns} and back"])
+    circle = film(prior, seen, done, [LEFT] * CIRCLE)
+    rows["circle"] = {
+        "frames": CIRCLE,
+        "away_and_back": measure(model, circle[:, -1], circle[:, CIRCLE // 2], begin, same),
+    }
+    print("circle", rows["circle"])
+    return "turn_back", {
+        "places": len(seen),
+        "named_by_chance": round(same.double().mean().item(), 3),
+        "history": prior.config.history,
+        "psnr_of_another_place": round(psnr(other, begin).mean().item(), 2),
+        "films": rows,
+    }
+
+
+if __name__ == "__main__":
+    run(main)
