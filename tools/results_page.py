@@ -92,13 +92,14 @@ def scale(files: dict[str, dict], text: str) -> str:
 INTRODUCTION = """\
 # Results
 
-What the paper claims, what came out here, and everything that was measured on the way. A program
-writes the numbers on this page, from the results files; only the paper's own are typed in. What
-they mean, and what they do not, is in the chapters.
+This page lists what the paper claims, what came out here, and everything that was measured on the
+way. A program writes its numbers from the results files; only the paper's own are typed in. The
+chapters say what the numbers mean, and what they do not.
 
 ## The paper's claims
 
-Our models are small and were trained on two processor cores; the paper's are larger, and were
+Our models are small. Most were trained on two processor cores; the VQ-VAE of the mazes' frames, its
+second stages and the models of films, in minutes on one GPU. The paper's are larger, and were
 trained for longer and on more data. "Reached" means that the same thing can be seen and measured
 here, not that the values agree.
 """
@@ -106,15 +107,15 @@ here, not that the values agree.
 MEASURED = """\
 ## All that was measured
 
-Unless a row says otherwise a number comes from one training: how much another seed would change is
-not in it. Nothing was chosen by its result on test data.
+Unless a row says otherwise, a number comes from one training, and how much another seed would
+change it is not known. Nothing was chosen by its result on test data.
 """
 
 SOURCES = """\
 ## Where each file comes from
 
-A commit that ends in `-dirty` had changes that were not committed when the file was written. The
-commands are to be run at the top of the repository.
+The commands are to be run at the top of the repository. A commit that ends in `-dirty` stands for
+files with changes that had not been committed when the results were written.
 """
 
 

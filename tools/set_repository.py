@@ -28,6 +28,7 @@ FILES = (
     "CITATION.cff",
     "pyproject.toml",
     "book/index.md",
+    "book/questions.md",
     "book/first_cell.py",
     "vqvae_lite/data/archives.json",
 )
