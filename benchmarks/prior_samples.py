@@ -1,7 +1,8 @@
 """How much the samples of a prior look like frames: judged as pictures, as places and as a set.
 
 All pictures come from one decoder, so only the codes differ: samples of the prior, the codes of
-test frames, and as yardsticks the codes of validation frames and codes drawn by their frequencies.
+test frames, and as yardsticks the codes of validation frames, of training frames, and codes drawn
+by their frequencies. (Training frames are not shown to the second and third judge, who know them.)
 The judges are small networks, trained with three seeds:
 
 - apart: tells a set from the decoded test frames, 32 pixels wide; 0.5 is chance;
@@ -169,6 +170,8 @@ def main() -> tuple[str, dict]:
     ]
     codes["samples"] = torch.cat(drawn)[:count]
     codes["frequencies"] = by_frequency.view(count, side, side)
+    some = torch.randperm(len(codes["train"]), generator=generator)[:count]
+    codes["training"] = codes["train"][some]
     pictures = {
         name: of_all(lambda part: to_uint8(vqvae.decode(part)), some)
         for name, some in codes.items()
@@ -184,13 +187,14 @@ def main() -> tuple[str, dict]:
         for name, some in (("upper_and_lower", small), ("left_and_right", turned))
     }
     found = {}
-    for name in ("test", "validation", "samples", "frequencies"):
-        images = small[name]
-        places = [placed_well(judge, pictures[name]) for judge in place_judges]
-        found[name] = {measure: over_seeds([p[measure] for p in places]) for measure in places[0]}
-        for way, some in (("upper_and_lower", small), ("left_and_right", turned)):
-            one = [taken_for_one(judge, some[name], some[name]) for judge in half_judges[way]]
-            found[name][way] = over_seeds(one)
+    for name in ("test", "validation", "training", "samples", "frequencies"):
+        images, found[name] = small[name], {}
+        if name != "training":
+            places = [placed_well(judge, pictures[name]) for judge in place_judges]
+            found[name] |= {part: over_seeds([p[part] for p in places]) for part in places[0]}
+            for way, some in (("upper_and_lower", small), ("left_and_right", turned)):
+                one = [taken_for_one(judge, some[name], some[name]) for judge in half_judges[way]]
+                found[name][way] = over_seeds(one)
         if name != "test":
             apart = [told_apart(images, test, seeds=(seed,)) for seed in SEEDS]
             found[name] |= {"apart": over_seeds(apart), **as_a_set(network, images, test)}
