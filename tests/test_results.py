@@ -206,6 +206,19 @@ def test_speech_on_the_page_is_that_of_the_results():
     assert f"{one} times faster than a full forward pass a sample, {many} in a batch of 64" in PAGE
 
 
+def test_turning_back_on_the_page_is_that_of_the_results():
+    films = result("turn_back")["films"]
+    shares = [
+        ", ".join(f"{100 * films[f'{n} and back'][kind]['named']:.0f}" for n in (1, 2, 3, 5, 8))
+        for kind in ("away_and_back", "to_and_fro")
+    ]
+    assert (
+        f"places recognised after 1, 2, 3, 5, 8 turns and as many back: {shares[0]} %; in films of "
+        f"the same length that turn to and fro: {shares[1]} %"
+    ) in PAGE
+    assert f"from {result('turn_back')['places']} places of test walks" in PAGE
+
+
 def test_video_on_the_page_is_that_of_the_results():
     video, cost = (result(name) for name in ("video", "video_cost"))
 

@@ -150,8 +150,9 @@ def prior_samples(d: dict) -> str:
 
     test = sets["test"]
     return (
-        f"a classifier tells {both('apart')}; pieces at the right height {both('height')}, of test "
-        f"frames {test['height']['mean']:.0%}; left and right half taken for one frame's "
+        f"a classifier tells {both('apart')}, of training frames "
+        f"{sets['training']['apart']['mean']:.0%}; pieces at the right height {both('height')}, of "
+        f"test frames {test['height']['mean']:.0%}; left and right half taken for one frame's "
         f"{both('left_and_right')}, of test frames {test['left_and_right']['mean']:.0%}, of two "
         f"frames {d['halves_of_two_frames']['left_and_right']['mean']:.0%}"
     )
@@ -268,6 +269,20 @@ def wavenet_sampling(d: dict) -> str:
 def vimco_memory(d: dict) -> str:
     logits = d["logits_of_all_samples_gigabytes"]
     return f"{d['gigabytes']} GB; decoded all at once the logits alone would be {logits} GB"
+
+
+def turned_back(d: dict) -> str:
+    def places(kind: str) -> str:
+        rows = (row[kind] for row in d["films"].values() if "to_and_fro" in row)
+        return ", ".join(f"{100 * row['named']:.0f}" for row in rows)
+
+    turns = ", ".join(
+        str(row["frames"] // 2) for name, row in d["films"].items() if name != "circle"
+    )
+    return (
+        f"places recognised after {turns} turns and as many back: {places('away_and_back')} %; in "
+        f"films of the same length that turn to and fro: {places('to_and_fro')} %"
+    )
 
 
 def video_cost(d: dict) -> str:
