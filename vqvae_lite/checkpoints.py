@@ -98,8 +98,13 @@ def write_config(path: Path, config: dict) -> None:
     """Writes a configuration with the checksums of what it says, and of the files beside it."""
     files = sorted(path.parent.glob("*.safetensors"))
     sums = {"config": sum_of_config(config), **{file.name: sum_of_file(file) for file in files}}
-    text = json.dumps({**config, CHECKSUMS: sums}, indent=2) + "\n"
-    path.write_text(text, encoding="utf-8", newline="\n")
+    path.write_text(laid_out({**config, CHECKSUMS: sums}), encoding="utf-8", newline="\n")
+
+
+def laid_out(config: dict) -> str:
+    """JSON with a line for each name: short, for a history has hundreds of numbers."""
+    lines = (f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in config.items())
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def sum_of_config(config: dict) -> str:
