@@ -39,7 +39,7 @@ VQVAE = ["restart_below=0.1", "decay=0.99"]
 CODE_DIM = {1: 8, 2: 4, 4: 4}
 CAPACITIES = [*product((1, 2, 4), (8, 64, 512)), (1, 2048)]  # codebooks, codes
 WIDTHS = (8, 16)  # of a code, beside the 4 of the others with two codebooks
-# Beside the 1 of all others. The lowest two are in the paper's range, if its terms are sums.
+# Beside the 1 of all others. If the paper's terms are sums, its range has 0.001, not quite 0.0001.
 BETAS = (0.0001, 0.001, 0.01, 0.1, 4.0, 16.0, 64.0)
 KL_WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0)
 

@@ -39,7 +39,7 @@ SAME = 6  # degrees: half a turn's
 
 
 def standing(poses: Tensor) -> Tensor:
-    """The frames of a walk before which the walker did not move, from the first with a past on.
+    """The frames of a walk at which the walker is where it was in the frame before.
 
     Args:
         poses: x, y and angle of each frame, (N, 3).

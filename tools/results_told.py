@@ -272,13 +272,12 @@ def vimco_memory(d: dict) -> str:
 
 
 def turned_back(d: dict) -> str:
-    def places(kind: str) -> str:
-        rows = (row[kind] for row in d["films"].values() if "to_and_fro" in row)
-        return ", ".join(f"{100 * row['named']:.0f}" for row in rows)
+    films = [row for row in d["films"].values() if "to_and_fro" in row]
+    turns = ", ".join(str(row["frames"] // 2) for row in films)
 
-    turns = ", ".join(
-        str(row["frames"] // 2) for name, row in d["films"].items() if name != "circle"
-    )
+    def places(kind: str) -> str:
+        return ", ".join(f"{100 * row[kind]['named']:.0f}" for row in films)
+
     return (
         f"places recognised after {turns} turns and as many back: {places('away_and_back')} %; in "
         f"films of the same length that turn to and fro: {places('to_and_fro')} %"
