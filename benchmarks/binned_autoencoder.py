@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from likelihood import PRIOR, SHARED, train_model
+from likelihood import PRIOR, SHARED, train_model, with_seed
 from stages import finish_prior
 from torch import Tensor, nn
 
@@ -46,12 +46,12 @@ class DecoderOnBins(nn.Module):
         return AutoencoderOutput(parameters, loss)
 
 
-def refitted(run: Path, images: TensorImages) -> Autoencoder:
+def refitted(run: Path, images: TensorImages, seed: int) -> Autoencoder:
     """The variant of what `train_binned` made; trained where it is not there yet."""
-    path = run / "refitted"
+    path = run / f"refitted-{seed}"
     if not path.exists():
-        model = load_checkpoint(run / "binned").model
-        recipe = autoencoder_recipe()
+        model = load_checkpoint(run / f"binned-{seed}").model
+        recipe = with_seed(autoencoder_recipe(), seed)
         rate = recipe.training.learning_rate / 10
         training = replace(recipe.training, steps=REFIT_STEPS, learning_rate=rate)
         train(DecoderOnBins(model), images, training, progress=False)
@@ -59,19 +59,19 @@ def refitted(run: Path, images: TensorImages) -> Autoencoder:
     return load_checkpoint(path).model
 
 
-def train_binned(run: Path, images: TensorImages) -> Checkpoint:
+def train_binned(run: Path, images: TensorImages, seed: int) -> Checkpoint:
     """An autoencoder with bins, and a prior over them; trained where it is not there yet."""
-    binned = run / "binned"
+    binned = run / f"binned-{seed}"
     if not binned.exists():
-        recipe = autoencoder_recipe()
-        trained = run / "autoencoder"
+        recipe = with_seed(autoencoder_recipe(), seed)
+        trained = run / f"autoencoder-{seed}"
         train_model(recipe, trained, ALONE, LAST_STEPS)
         model = load_checkpoint(trained).model
         model.fit_bins(of_all(lambda batch: model.latents(to_float(batch)), images.images))
         save_checkpoint(binned, model, step=STEPS, details={"recipe": recipe.to_json()})
     checkpoint = load_checkpoint(binned)
     recipe = get_recipe("prior", "quick", PRIOR["quick"], codes_of=checkpoint.model)
-    finish_prior(run / "binned-prior", checkpoint, recipe, ALONE)
+    finish_prior(run / f"binned-prior-{seed}", checkpoint, with_seed(recipe, seed), ALONE)
     return checkpoint
 
 

@@ -23,7 +23,7 @@ from vqvae_lite.models import load_checkpoint
 from vqvae_lite.networks import map_size
 from vqvae_lite.recipes.priors import load_prior
 
-SEEDS = 3  # of the models of `likelihood.py` as they are; one of what is trained here
+SEEDS = 3  # of every model and prior
 
 
 class Ways:
@@ -38,16 +38,18 @@ class Ways:
     def __init__(self, run: Path, likelihood: Path, frames: dict[str, Tensor]):
         self.run, self.given, self.frames = run, likelihood, frames
         self.images, self.test = TensorImages(frames["train"]), frames["test"]
-        self.ways: dict[str, tuple[int, Callable[[int], Way]]] = {
-            "VQ-VAE, PixelCNN": (SEEDS, lambda seed: self.of_codes(self.vqvae(seed))),
-            "FSQ, PixelCNN": (1, lambda _: self.of_codes(variant(run, "fsq", 0))),
-            "VAE, its prior": (SEEDS, self.vae_alone),
-            "VAE, fitted Gaussian": (SEEDS, self.vae_fitted),
-            "VAE, PixelCNN": (1, self.vae_pixelcnn),
-            "autoencoder, PixelCNN": (1, lambda _: self.of_codes(self.binned())),
-            "autoencoder, refitted": (1, self.refitted),
-            "VQ-VAE of 36 bits, PixelCNN": (1, lambda _: self.of_codes(variant(run, "vqvae-4", 0))),
-            "pixels, PixelCNN": (1, self.pixels),
+        self.ways: dict[str, Callable[[int], Way]] = {
+            "VQ-VAE, PixelCNN": lambda seed: self.of_codes(self.vqvae(seed)),
+            "FSQ, PixelCNN": lambda seed: self.of_codes(variant(run, "fsq", seed)),
+            "VAE, its prior": self.vae_alone,
+            "VAE, fitted Gaussian": self.vae_fitted,
+            "VAE, PixelCNN": self.vae_pixelcnn,
+            "autoencoder, PixelCNN": lambda seed: self.of_codes(self.binned(seed)),
+            "autoencoder, refitted": self.refitted,
+            "VQ-VAE of 36 bits, PixelCNN": lambda seed: self.of_codes(
+                variant(run, "vqvae-4", seed)
+            ),
+            "pixels, PixelCNN": self.pixels,
         }
 
     def of_codes(self, models: tuple[nn.Module, nn.Module]) -> Way:
@@ -84,13 +86,13 @@ class Ways:
     def map_of(self, model: nn.Module) -> tuple[int, int]:
         return map_size(self.test, model.config.num_halvings)
 
-    def pixels(self, _: int) -> Way:
-        return with_pixels(pixel_prior(self.run, self.images), self.test)
+    def pixels(self, seed: int) -> Way:
+        return with_pixels(pixel_prior(self.run, self.images, seed), self.test)
 
-    def binned(self) -> tuple[nn.Module, nn.Module]:
-        model = train_binned(self.run, self.images).model
-        return model, load_prior(self.run / "binned-prior", model).model
+    def binned(self, seed: int) -> tuple[nn.Module, nn.Module]:
+        model = train_binned(self.run, self.images, seed).model
+        return model, load_prior(self.run / f"binned-prior-{seed}", model).model
 
-    def refitted(self, _: int) -> Way:
-        _, prior = self.binned()
-        return self.of_codes((refitted(self.run, self.images), prior))
+    def refitted(self, seed: int) -> Way:
+        _, prior = self.binned(seed)
+        return self.of_codes((refitted(self.run, self.images, seed), prior))

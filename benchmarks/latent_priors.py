@@ -11,8 +11,7 @@ encoder, decoder, likelihood, batch and steps, and differs in what lies between:
 - a VQ-VAE with twice the codebooks, 36 bits a position;
 - a PixelCNN over the pixels, with as much of a processor's time as the VQ-VAE and its prior.
 
-The priors are PixelCNNs of one size and training. The VQ-VAE and the VAE under its own prior and
-the fitted one have three seeds, models and priors; what is trained here has one.
+The priors are PixelCNNs of one size and training. Every model and prior has three seeds.
 
     python benchmarks/latent_priors.py --run runs/latent_priors --likelihood runs/likelihood
 
@@ -82,12 +81,12 @@ def seconds_to_train(
 def times(ways: Ways) -> dict[str, dict[str, float]]:
     """Medians of a processor's seconds: to train each model and prior; milliseconds a sample."""
     training, images = autoencoder_recipe().training, ways.images
-    vae, pixels = ways.vae(0), pixel_prior(ways.run, images)
+    vae, pixels = ways.vae(0), pixel_prior(ways.run, images, 0)
     trainings = {"VAE": (vae, training, images)}
     for name, (model, prior) in {
         "VQ-VAE": ways.vqvae(0),
         "FSQ": variant(ways.run, "fsq", 0),
-        "autoencoder": ways.binned(),
+        "autoencoder": ways.binned(0),
         "VQ-VAE of 36 bits": variant(ways.run, "vqvae-4", 0),
     }.items():
         codes = CodeMaps(encode_images(model, images))
@@ -97,7 +96,7 @@ def times(ways: Ways) -> dict[str, dict[str, float]]:
     prior = latent_prior(ways.run, vae, images, 0)
     trainings["VAE, prior"] = prior, LATENT_TRAINING, latents, drawn
     trainings["pixels, prior"] = pixels, PIXEL_TRAINING, images, Tensor.long
-    made = {name: make(0) for name, (_, make) in ways.ways.items()}
+    made = {name: make(0) for name, make in ways.ways.items()}
     spent: dict[str, list[float]] = {name: [] for name in (*trainings, *made)}
     for _ in range(ROUNDS):
         for name, what in trainings.items():
@@ -123,12 +122,11 @@ def measure(ways: Ways, names: list[str], network: nn.Module) -> dict[str, dict]
     """Bits and samples of ways; what a run has measured is not measured again."""
     figures = {}
     for name in names:
-        count, make = ways.ways[name]
         each = []
-        for seed in range(count):
+        for seed in range(SEEDS):
             file = ways.run / f"{name.replace(' ', '_')}-{seed}.json"
             if not file.exists():
-                way = make(seed)
+                way = ways.ways[name](seed)
                 found = quality(network, samples_of(way), way.reconstructions, ways.test)
                 text = json.dumps({"bits": way.bits, "psnr": way.psnr, **found})
                 file.write_text(text, encoding="utf-8")
@@ -143,7 +141,7 @@ def save_samples(ways: Ways) -> None:
 
     Row by row those of `SHOWN`, side by side the first samples of seed 0.
     """
-    rows = [ways.ways[name][1](0).draw(COLUMNS, 0) for name in SHOWN]
+    rows = [ways.ways[name](0).draw(COLUMNS, 0) for name in SHOWN]
     sheet = torch.cat([row.permute(2, 0, 3, 1).flatten(1, 2) for row in rows])
     Image.fromarray(sheet.numpy()).save(ways.run / "samples.webp", lossless=True, quality=100)
 
@@ -180,7 +178,7 @@ def main() -> tuple[str, dict] | None:
     if options.only:
         measure(ways, [options.only], network)
         return None
-    figures, (autoencoder, ae_prior) = measure(ways, list(ways.ways), network), ways.binned()
+    figures, (autoencoder, ae_prior) = measure(ways, list(ways.ways), network), ways.binned(0)
     save_samples(ways)
     shrinkages = [
         fitted(ways.vae(seed), frames["train"], frames["validation"])[1] for seed in range(SEEDS)
@@ -191,7 +189,7 @@ def main() -> tuple[str, dict] | None:
         "VAE": latent_prior(ways.run, ways.vae(0), ways.images, 0),
         "autoencoder": ae_prior,
         "VQ-VAE of 36 bits": variant(ways.run, "vqvae-4", 0)[1],
-        "pixels": pixel_prior(ways.run, ways.images),
+        "pixels": pixel_prior(ways.run, ways.images, 0),
     }
     return "latent_priors", {
         "frames": len(ways.test),

@@ -65,15 +65,15 @@ def latent_prior(run: Path, model: VAE, images: TensorImages, seed: int) -> Late
     return load_checkpoint(path, models).model
 
 
-def pixel_prior(run: Path, images: TensorImages) -> GatedPixelCNN:
+def pixel_prior(run: Path, images: TensorImages, seed: int) -> GatedPixelCNN:
     """A PixelCNN over pixels: 256 codes, three at each position."""
-    path = run / "pixels"
+    path = run / f"pixels-{seed}"
     if not path.exists():
-        model = new_model("pixelcnn", PIXELS, 0)
+        model = new_model("pixelcnn", PIXELS, seed)
         steps, rate = PIXEL_TRAINING.steps - PIXEL_LAST_STEPS, PIXEL_TRAINING.learning_rate
         for stage in (
-            replace(PIXEL_TRAINING, steps=steps),
-            replace(PIXEL_TRAINING, steps=PIXEL_LAST_STEPS, learning_rate=rate / 10, seed=1),
+            replace(PIXEL_TRAINING, steps=steps, seed=seed),
+            replace(PIXEL_TRAINING, steps=PIXEL_LAST_STEPS, learning_rate=rate / 10, seed=seed + 1),
         ):
             train(model, images, stage, prepare=Tensor.long, progress=False)
         save_checkpoint(path, model, step=PIXEL_TRAINING.steps)
