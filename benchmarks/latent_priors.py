@@ -171,7 +171,9 @@ def main() -> tuple[str, dict] | None:
     torch.set_num_threads(1)
     mazes = {split: load_maze(split) for split in ("train", "validation", "test")}
     frames = {split: shrink(maze.frames, 32) for split, maze in mazes.items()}
-    ways = Ways(Path(options.run), Path(options.likelihood), frames)
+    run_folder = Path(options.run)
+    run_folder.mkdir(parents=True, exist_ok=True)
+    ways = Ways(run_folder, Path(options.likelihood), frames)
     if options.only is not None and options.only not in ways.ways:
         raise SystemExit(f"--only must be one of {list(ways.ways)}, got {options.only!r}")
     network = train_features(frames["train"], mazes["train"].maze)
