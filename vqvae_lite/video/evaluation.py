@@ -37,8 +37,8 @@ def nats_per_video_code(
     """What a code costs given all frames before it, the mean over clips; log K if uniform.
 
     It is not `nats_per_code`, since the first frames are given and not counted, and a clip, long as
-    it may be, comes in pieces: each with as many frames before it as the model looks at, so that
-    the pieces together are the whole.
+    it may be, comes in pieces: each with the frames before it, of which only those that the model
+    looks at cost time.
 
     Args:
         prior: on any device; measured in eval mode and given back in the mode it was in.
@@ -50,16 +50,16 @@ def nats_per_video_code(
         TypeError, ValueError: as `VideoPrior.forward`, or no frame is left to be counted.
     """
     check_positive_int(first=first)
-    device, history = device_of(prior), prior.config.history
+    device = device_of(prior)
     total, count = 0.0, 0
     for clip, frames in enumerate(codes):
         for start in range(first, len(frames), FRAMES_AT_ONCE):
-            begin, end = max(0, start - history), min(start + FRAMES_AT_ONCE, len(frames))
+            end = min(start + FRAMES_AT_ONCE, len(frames))
             between = None
             if actions is not None:
-                between = actions[clip][None, begin : end - 1].to(device)
-            piece = frames[None, begin:end].to(device)
-            total -= prior.log_prob(piece, between, first=start - begin).item()
+                between = actions[clip][None, : end - 1].to(device)
+            piece = frames[None, :end].to(device)
+            total -= prior.log_prob(piece, between, first=start).item()
             count += (end - start) * frames[0].numel()
     if not count:
         raise ValueError(f"there are no frames to measure after the first {first} of each clip")

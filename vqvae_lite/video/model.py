@@ -19,6 +19,7 @@ from vqvae_lite.modules import evaluating, with_float64
 from vqvae_lite.priors.drawing import check_sharpness, draw, generator_for
 from vqvae_lite.priors.layers import CodeHead
 from vqvae_lite.priors.pixelcnn import GatedPixelCNN, PixelCNNOutput
+from vqvae_lite.video.memory import same_view
 from vqvae_lite.video.past import Past, VideoConfig
 
 HEAD_START = 0.1  # of the last weights, so that the first predictions are nearly uniform
@@ -255,13 +256,25 @@ class VideoPrior(nn.Module):
         # Frame `first` is predicted from as many before it: where there are fewer, empty ones
         # stand for them, at which no action is known.
         start, empty = max(0, first - history), max(0, history - first)
-        codes = F.pad(codes[:, start:].long(), (0, 0, 0, 0, empty, 0), value=self.config.num_codes)
-        windows = codes.unfold(1, history, 1).movedim(-1, 2).flatten(0, 1)
+        none = self.config.num_codes
+        last = F.pad(codes[:, start:].long(), (0, 0, 0, 0, empty, 0), value=none)
+        windows = last.unfold(1, history, 1).movedim(-1, 2)
+        if self.config.turns and actions is not None:
+            remembered = self._remember(codes, actions)[:, first - 1 :]
+            windows = torch.cat([windows, remembered[:, :, None]], 2)
+        windows = windows.flatten(0, 1)
         if actions is not None:
             actions = actions[:, start:].long()
             actions = F.pad(actions, (empty, 0), value=self.config.num_actions)
             actions = actions.unfold(1, history, 1).flatten(0, 1)
         return self.past(windows, actions)
+
+    def _remember(self, codes: Tensor, actions: Tensor) -> Tensor:
+        """For each next frame the last of the same view: (B, T, H, W), K where there is none."""
+        seen = same_view(actions.long(), self.config.turns, self.config.circle)
+        films = torch.arange(len(codes), device=codes.device)[:, None]
+        maps = codes.long()[films, seen.clamp(min=0)]
+        return torch.where(seen[:, :, None, None] < 0, self.config.num_codes, maps)
 
     def _check(self, codes: Tensor, actions: Tensor | None, length: int) -> None:
         """Raises TypeError or ValueError unless codes and `length` actions fit the model."""

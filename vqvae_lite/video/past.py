@@ -1,13 +1,18 @@
-"""What a dynamics model looks at: the last few maps of codes, and what was done (section 4.4)."""
+"""What a dynamics model looks at: the last few maps of codes, and what was done (section 4.4).
+
+With a memory it looks at one more: the last map, however long ago, that showed the same view as the
+one to come (`memory.py`).
+"""
 
 from dataclasses import dataclass
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vqvae_lite.checks import check_positive_int, check_real
+from vqvae_lite.checks import check_ints, check_positive_int, check_real
 from vqvae_lite.priors.pixelcnn import PixelCNNConfig
 
+MOST_TURNS = 1_000_000  # steps by which one action turns
 DILATIONS = (1, 2, 4, 1, 2, 4)  # of the layers over the past: 15 positions to each side and more
 
 
@@ -27,6 +32,9 @@ class VideoConfig:
         own_draws: in [0, 1], the largest share of the past codes that a training pass replaces by
             the model's own draws: a past that errs, as its films do, instead of one that is always
             right. Each film of a batch draws its share between 0 and this.
+        turns: makes a model that remembers: for each action, by how many steps it turns the view on
+            the spot, and 0 if it may lead elsewhere, such as (0, 1, -1). Empty for no memory.
+        circle: steps once around, for a model that remembers; None: turns never lead around.
     """
 
     num_codes: int = 512
@@ -38,6 +46,8 @@ class VideoConfig:
     num_layers: int = 6
     dropout: float = 0.1
     own_draws: float = 0.0
+    turns: tuple[int, ...] = ()
+    circle: int | None = None
 
     def __post_init__(self):
         check_positive_int(
@@ -55,6 +65,22 @@ class VideoConfig:
             PixelCNNConfig(dropout=self.dropout)
         else:
             self.pixelcnn  # noqa: B018  its own settings are checked here
+        turns = list(self.turns) if isinstance(self.turns, tuple) else self.turns
+        check_ints("turns", turns, least=-MOST_TURNS, most=MOST_TURNS)
+        object.__setattr__(self, "turns", tuple(turns))  # JSON has lists alone
+        if self.turns and len(self.turns) != self.num_actions:
+            raise ValueError(
+                f"turns must be of all num_actions, {self.num_actions}; got {self.turns}"
+            )
+        if self.circle is not None:
+            check_positive_int(circle=self.circle)
+            if not self.turns:
+                raise ValueError(f"circle is for a model with turns, got {self.circle} and none")
+
+    @property
+    def num_maps(self) -> int:
+        """How many maps of codes it looks at."""
+        return self.history + (1 if self.turns else 0)
 
     @property
     def pixelcnn(self) -> PixelCNNConfig:
@@ -94,7 +120,7 @@ class Past(nn.Module):
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(config.num_codes + 1, config.embedding)  # the last: no frame
-        self.mix = nn.Conv2d(config.history * config.embedding, config.width, 3, padding=1)
+        self.mix = nn.Conv2d(config.num_maps * config.embedding, config.width, 3, padding=1)
         self.blocks = nn.ModuleList(PastBlock(config, dilation) for dilation in DILATIONS)
         if config.num_actions is not None:
             # The action that leads to the next frame, and those that led to the frames seen; the
@@ -108,7 +134,8 @@ class Past(nn.Module):
         """Features of the frame after the last.
 
         Args:
-            codes: integers (B, history, H, W); K where there is no frame.
+            codes: integers (B, num_maps, H, W); K where there is no frame. The last `history`
+                frames and, for a model that remembers, the one of the same view.
             actions: integers (B, history): what was done after each of them; `num_actions` where
                 there is no frame.
         """
