@@ -56,6 +56,12 @@ def test_weights_are_within_half_a_step_of_each_row_and_biases_exact(bits):
         assert np.array_equal(unpack(packed), bias.detach().numpy())
     assert [block["apart"] for block in data["past"]["blocks"]] == [1, 2, 4, 1, 2, 4]
     assert data["frame"]["features"] == prior.config.width
+    assert (data["past"]["turns"], data["past"]["circle"]) == ([], None)
+
+
+def test_the_page_knows_how_a_model_that_remembers_turns():
+    data = video_data(video_prior_of(turns=(0, 2, -1), circle=30))
+    assert (data["past"]["turns"], data["past"]["circle"]) == ([0, 2, -1], 30)
 
 
 def test_a_walk_may_end_with_what_was_seen():

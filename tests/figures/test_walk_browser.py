@@ -101,8 +101,10 @@ LOGITS = """([pasts, codes, height, width]) => {
         ({}, 8, (ROWS, COLUMNS)),
         ({"history": 3, "embedding": 5, "width": 16, "pixelcnn_width": 12}, 5, (9, 6)),
         ({"history": 1, "width": 9, "pixelcnn_width": 5, "num_layers": 1}, 7, (11, 13)),
+        ({"history": 1, "turns": (1, 2, 3), "circle": 4}, 8, (ROWS, COLUMNS)),
+        ({"history": 3, "turns": (2, 1, -1)}, 8, (ROWS, COLUMNS)),
     ],
-    ids=["8 bits", "5 bits", "7 bits"],
+    ids=["8 bits", "5 bits", "7 bits", "with a memory and a circle", "with a memory"],
 )
 def test_logits_are_those_of_torch_at_the_start_of_a_film_and_later(visit, way, prior, bits, size):
     """After one, two and five frames: fewer than the model looks at, and more."""

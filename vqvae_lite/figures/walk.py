@@ -138,6 +138,8 @@ def video_data(prior: VideoPrior, *, bits: int = 8) -> dict[str, Any]:
             "actions": [
                 pack_steps(table.weight.detach().cpu(), max(bits, _BITS)) for table in tables
             ],
+            "turns": list(prior.config.turns),
+            "circle": prior.config.circle,
         },
         "frame": prior_data(frame, bits=bits),
     }

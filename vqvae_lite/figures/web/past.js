@@ -1,5 +1,6 @@
 // A `Past` of past.py, from what `past_data` of walk.py wrote: the last few maps of codes, and what
-// was done after each of them, to features of the next map.
+// was done after each of them, to features of the next map. A model that remembers looks at one map
+// more, the last that showed the view to come: see memory.py.
 VQ.past = (function () {
   "use strict";
   const { FeatureMap, rows, matrix, biasOf, begin, relu, convolution, convolve, upToEight } = VQ.network;
@@ -30,18 +31,31 @@ VQ.past = (function () {
     }
   }
 
-  // past(data) has `history`, how many maps it looks at, and on(height, width): for maps of so many
-  // codes {features, look}. look(maps, actions) goes through the network in steps, a layer each, for
-  // a page that has other things to do between them; each gives 0, the codes that are known by then.
-  // At its end `features` are those of the map after the last. There is an action after each map;
-  // where there are fewer maps than it looks at, empty ones stand before them.
+  // The last of the maps since which the view has turned back to where it was; null for none.
+  function sameView(maps, actions, turns, circle) {
+    let turned = 0;
+    for (let last = actions.length - 1; last >= 0; last--) {
+      const turn = turns[actions[last]];
+      if (!turn) return null; // the place is another one
+      turned += turn;
+      if (circle === null ? turned === 0 : turned % circle === 0) return maps[last];
+    }
+    return null;
+  }
+
+  // past(data) has on(height, width): for maps of so many codes {features, look}. look(maps, actions)
+  // goes through the network in steps, a layer each, for a page that has other things to do between
+  // them; each gives 0, the codes that are known by then. At its end `features` are those of the map
+  // after the last. There is an action after each map; where there are fewer maps than it looks at,
+  // empty ones stand before them. Of a model that remembers, all maps of the film are given.
   return function (data) {
     const embedding = rows(data.embedding), size = embedding.length, NONE = embedding.shape[0] - 1;
     const mix = convolution(data.mix), width0 = data.mix.weight.steps.shape[0];
     const blocks = data.blocks.map((block) => ({
       spread: spread(block.spread, block.apart), out: convolution(block.out),
     }));
-    const tables = data.actions.map(rows), history = tables.length;
+    const tables = data.actions.map(rows), history = tables.length, { turns, circle } = data;
+    const looksAt = history + (turns.length ? 1 : 0); // maps
     const vector = (k) => embedding.values.subarray(k * size, (k + 1) * size);
 
     // What the actions add to each layer's bias, one layer after another.
@@ -55,7 +69,7 @@ VQ.past = (function () {
     }
 
     function on(height, width) {
-      const vectors = new FeatureMap(height, width, history * size);
+      const vectors = new FeatureMap(height, width, looksAt * size);
       const like = () => new FeatureMap(height, width, width0);
       const [rectified, hidden, one, other] = [like(), like(), like(), like()];
       const features = blocks.length % 2 ? other : one;
@@ -64,7 +78,8 @@ VQ.past = (function () {
       function* look(maps, actions) {
         const missing = Array.from({ length: Math.max(0, history - maps.length) }, () => null);
         const values = vectors.values;
-        [...missing, ...maps.slice(-history)].forEach((codes, i) => {
+        const remembered = turns.length ? [sameView(maps, actions, turns, circle)] : [];
+        [...missing, ...maps.slice(-history), ...remembered].forEach((codes, i) => {
           for (let place = 0; place < height * width; place++) {
             const at = vectors.place(Math.floor(place / width), place % width) + i * size;
             values.set(vector(codes ? codes[place] : NONE), at);
@@ -86,6 +101,6 @@ VQ.past = (function () {
 
       return { features, look };
     }
-    return { history, on };
+    return { on };
   };
 })();
