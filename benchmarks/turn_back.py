@@ -1,13 +1,14 @@
-"""Does the same wall come back? Films that turn away and back, by a model that sees four frames.
+"""Does the same wall come back? Films that turn away and back, with a memory and without.
 
 The places are those of the test walks at which the walker stands still: there so many turns to the
 left and as many to the right lead back to the same view, and a full circle does too. The film's
 last frame is compared with the last frame seen, both decoded. Beside each film is one of the same
 length that turns to and fro by one step: it has drawn as many frames, and the view never leaves
-what the model sees of the past.
+the last few. (For one turn the two are the same film.) All are drawn twice: by the model as it is,
+and by the same weights with nothing to remember.
 
 - psnr: of the two pictures;
-- named: the share of films whose last frame is nearer to where they began, at 21 by 21 pixels,
+- recognised: the share of films whose last frame is nearer to where they began, at 21 by 21 pixels,
   than to any other of the places; places with the same view count as one;
 - away: the same PSNR at the turning point, where the two should differ.
 
@@ -15,6 +16,7 @@ what the model sees of the past.
 """
 
 import argparse
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -56,7 +58,7 @@ def same_view(poses: Tensor) -> Tensor:
     return turned & near & (poses[:, None, 3] == poses[None, :, 3])
 
 
-def named(pictures: Tensor, places: Tensor, same: Tensor) -> float:
+def recognised(pictures: Tensor, places: Tensor, same: Tensor) -> float:
     """The share of pictures (N, 3, H, W) whose nearest place is their own, or looks the same."""
     small, those = (F.adaptive_avg_pool2d(to_float(some), 21) for some in (pictures, places))
     nearest = torch.cdist(small.flatten(1), those.flatten(1)).argmin(1)
@@ -74,8 +76,41 @@ def measure(model: VQVAE, frames: Tensor, away: Tensor, begin: Tensor, same: Ten
     return {
         "psnr": round(psnr(last, begin).mean().item(), 2),
         "away": round(psnr(turned, begin).mean().item(), 2),
-        "named": round(named(last, begin, same), 3),
+        "recognised": round(recognised(last, begin, same), 3),
     }
+
+
+def without_memory(prior: VideoPrior) -> VideoPrior:
+    """The same weights; to this model every action seems to lead elsewhere."""
+    forgetful = VideoPrior(replace(prior.config, turns=(0,) * len(prior.config.turns)))
+    forgetful.load_state_dict(prior.state_dict())
+    return forgetful.eval()
+
+
+def measure_films(
+    model: VQVAE, prior: VideoPrior, start: tuple[Tensor, Tensor], begin: Tensor, same: Tensor
+) -> dict[str, dict]:
+    """Films of every length from frames seen and what was done there; what they come back to."""
+    rows: dict[str, dict] = {}
+    for turns in TURNS:
+        back = film(prior, *start, [LEFT] * turns + [RIGHT] * turns)
+        rows[f"{turns} and back"] = {
+            "frames": 2 * turns,
+            "away_and_back": measure(model, back[:, -1], back[:, turns - 1], begin, same),
+        }
+        if turns > 1:
+            fro = film(prior, *start, [LEFT, RIGHT] * turns)
+            rows[f"{turns} and back"]["to_and_fro"] = measure(
+                model, fro[:, -1], fro[:, 0], begin, same
+            )
+        print(turns, rows[f"{turns} and back"], flush=True)
+    circle = film(prior, *start, [LEFT] * CIRCLE)
+    rows["circle"] = {
+        "frames": CIRCLE,
+        "away_and_back": measure(model, circle[:, -1], circle[:, CIRCLE // 2], begin, same),
+    }
+    print("circle", rows["circle"], flush=True)
+    return rows
 
 
 def main() -> tuple[str, dict]:
@@ -95,29 +130,17 @@ def main() -> tuple[str, dict]:
                 done.append(actions[last - SEEN + 1 : last])
                 poses.append(torch.cat([path[last], torch.tensor([float(walk)])]))
     seen, done, same = torch.stack(seen), torch.stack(done), same_view(torch.stack(poses))
-    begin, rows = decode(model, seen[:, -1]), {}
+    begin = decode(model, seen[:, -1])
     other = begin.roll(len(begin) // 2, 0)
-    for turns in TURNS:
-        back = film(prior, seen, done, [LEFT] * turns + [RIGHT] * turns)
-        fro = film(prior, seen, done, [LEFT, RIGHT] * turns)
-        rows[f"{turns} and back"] = {
-            "frames": 2 * turns,
-            "away_and_back": measure(model, back[:, -1], back[:, turns - 1], begin, same),
-            "to_and_fro": measure(model, fro[:, -1], fro[:, 0], begin, same),
-        }
-        print(turns, rows[f"{turns} and back"])
-    circle = film(prior, seen, done, [LEFT] * CIRCLE)
-    rows["circle"] = {
-        "frames": CIRCLE,
-        "away_and_back": measure(model, circle[:, -1], circle[:, CIRCLE // 2], begin, same),
-    }
-    print("circle", rows["circle"])
+    films: dict[str, dict] = {}
+    for name, one in {"as it is": prior, "nothing to remember": without_memory(prior)}.items():
+        films[name] = measure_films(model, one, (seen, done), begin, same)
     return "turn_back", {
         "places": len(seen),
-        "named_by_chance": round(same.double().mean().item(), 3),
+        "recognised_by_chance": round(same.double().mean().item(), 3),
         "history": prior.config.history,
         "psnr_of_another_place": round(psnr(other, begin).mean().item(), 2),
-        "films": rows,
+        "films": films,
     }
 
 

@@ -37,16 +37,16 @@ def test_views_are_the_same_in_one_maze_at_one_place_in_one_direction():
     assert torch.equal(benchmark.same_view(poses), torch.eye(6, dtype=torch.bool))
 
 
-def test_a_picture_is_named_by_the_nearest_place_or_one_that_looks_the_same():
+def test_a_picture_is_recognised_by_the_nearest_place_or_one_that_looks_the_same():
     generator = torch.Generator().manual_seed(0)
     places = torch.randint(256, (4, 3, 42, 42), dtype=torch.uint8, generator=generator)
     apart = torch.eye(4, dtype=torch.bool)
-    assert benchmark.named(places, places, apart) == 1
+    assert benchmark.recognised(places, places, apart) == 1
     swapped = places[[1, 0, 2, 3]]
-    assert benchmark.named(swapped, places, apart) == 0.5
+    assert benchmark.recognised(swapped, places, apart) == 0.5
     twins = apart.clone()
     twins[0, 1] = twins[1, 0] = True
-    assert benchmark.named(swapped, places, twins) == 1
+    assert benchmark.recognised(swapped, places, twins) == 1
 
 
 @pytest.fixture
@@ -67,5 +67,36 @@ def test_a_film_follows_what_was_done_and_is_measured_where_it_ends(film):
     found = benchmark.measure(
         model, codes[:, 1], codes[:, 0], begin, torch.eye(3, dtype=torch.bool)
     )
-    assert found["named"] == 1
+    assert found["recognised"] == 1
     assert found["psnr"] == float("inf") > found["away"] > 0
+
+
+def test_films_of_every_length_are_measured_with_and_without_a_memory(film, monkeypatch):
+    model, _, seen, done = film
+    monkeypatch.setattr(benchmark, "TURNS", (1, 2))
+    monkeypatch.setattr(benchmark, "CIRCLE", 4)
+    config = VideoConfig(
+        num_codes=16, width=16, pixelcnn_width=16, num_layers=1, num_actions=3,
+        turns=(0, 1, -1), circle=4,
+    )  # fmt: skip
+    prior = VideoPrior(config).eval()
+    torch.manual_seed(0)
+    for parameter in prior.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    begin = benchmark.decode(model, seen[:, -1])
+    same = torch.eye(3, dtype=torch.bool)
+    found = benchmark.measure_films(model, prior, (seen, done), begin, same)
+    assert [row["frames"] for row in found.values()] == [2, 4, 4]
+    assert [list(row)[1:] for row in found.values()] == [
+        ["away_and_back"], ["away_and_back", "to_and_fro"], ["away_and_back"]
+    ]  # fmt: skip
+    forgetful = benchmark.without_memory(prior)
+    turns = torch.tensor([[benchmark.LEFT, benchmark.RIGHT]]).expand(3, -1)
+    told = torch.cat([done, turns], 1)
+    codes = torch.cat([seen, seen[:, :2]], 1)
+    for one, remembers in ((prior, True), (forgetful, False)):
+        condition = one._look(7, codes[:, :7], told)
+        none = one.past(
+            torch.cat([codes[:, 3:7], codes.new_full((3, 1, 3, 3), 16)], 1), told[:, 3:]
+        )
+        assert torch.equal(condition, none) is not remembers
