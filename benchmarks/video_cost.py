@@ -44,9 +44,8 @@ def milliseconds_in_codes(model: VQVAE, prior: VideoPrior, batch: int, rows: int
 
 @torch.no_grad()
 def milliseconds_in_pixels(past: Past, frame: GatedPixelCNN, batch: int) -> float:
-    history = past.config.history
-    seen = torch.randint(256, (batch, history, SIDE, SIDE))
-    actions = torch.zeros(batch, history, dtype=torch.int64)
+    seen = torch.randint(256, (batch, past.config.num_maps, SIDE, SIDE))
+    actions = torch.zeros(batch, past.config.history, dtype=torch.int64)
     start = time.perf_counter()
     condition = past(seen, actions)
     frame.sample((SIDE, SIDE), batch=batch, seed=0, condition=condition, progress=False)
