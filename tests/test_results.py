@@ -209,12 +209,16 @@ def test_speech_on_the_page_is_that_of_the_results():
 def test_turning_back_on_the_page_is_that_of_the_results():
     films = result("turn_back")["films"]
     shares = [
-        ", ".join(f"{100 * films[f'{n} and back'][kind]['named']:.0f}" for n in (1, 2, 3, 5, 8))
-        for kind in ("away_and_back", "to_and_fro")
+        ", ".join(
+            f"{100 * films[kind][f'{n} and back']['away_and_back']['recognised']:.0f}"
+            for n in (1, 2, 3, 5, 8)
+        )
+        + f" %, after a full circle {100 * films[kind]['circle']['away_and_back']['recognised']:.0f}"
+        for kind in ("as it is", "nothing to remember")
     ]
     assert (
-        f"places recognised after 1, 2, 3, 5, 8 turns and as many back: {shares[0]} %; in films of "
-        f"the same length that turn to and fro: {shares[1]} %"
+        f"places recognised after 1, 2, 3, 5, 8 turns and as many back: {shares[0]} %; by the same "
+        f"weights with nothing to remember: {shares[1]} %"
     ) in PAGE
     assert f"from {result('turn_back')['places']} places of test walks" in PAGE
 
@@ -230,6 +234,10 @@ def test_video_on_the_page_is_that_of_the_results():
         f"last frame {ahead('copy', 'nats_per_code', 2)}; PSNR against the decoded truth "
         f"{ahead('full', 'psnr_decoded', 1)}, copying {ahead('copy', 'psnr_decoded', 1)}"
     ) in PAGE
+    long = video["long"]
+    assert f"how long it holds: {long['films']} films of 100 frames" in PAGE
+    shares = ", ".join(f"{share:.0f}" for share in long["told_from_real_percent"].values())
+    assert f"A classifier tells imagined from real frames in {shares} % of cases" in PAGE
     judged = video["steering_percent"]
     next_frame = video["full"]["nats_per_code_of_the_next_frame"]
     assert (

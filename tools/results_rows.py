@@ -169,9 +169,10 @@ GROUPS = {
             "video",
         ),
         Row(OBEYS, told.obeys, (8,), "video"),
-        Row("how long it holds: 20 films of 100 frames", told.drift, (8,), "video"),
+        Row("how long it holds: 72 films of 100 frames", told.drift, (8,), "video"),
         Row(
-            "whether the same wall comes back: turns away and back, from 43 places of test walks",
+            "whether the same wall comes back, by a model with a memory: turns away and back, from "
+            "43 places of test walks",
             told.turned_back,
             (8,),
             "turn_back",

@@ -235,10 +235,13 @@ def drift(d: dict) -> str:
             for kind in ("imagined", "real")
         )
 
+    told = d["long"]["told_from_real_percent"]
     return (
         f"frames {', '.join(d['long']['imagined'])}, imagined / real: the judge names the action "
         f"in {of('action_named_percent', 1)} %; different codes in a frame "
-        f"{of('codes_in_a_frame', 0)}; contrast {of('contrast', 1)}"
+        f"{of('codes_in_a_frame', 0)}; contrast {of('contrast', 1)}. A classifier tells imagined "
+        f"from real frames in {', '.join(f'{share:.0f}' for share in told.values())} % of cases "
+        f"(frames {', '.join(told)})"
     )
 
 
@@ -272,15 +275,15 @@ def vimco_memory(d: dict) -> str:
 
 
 def turned_back(d: dict) -> str:
-    films = [row for row in d["films"].values() if "to_and_fro" in row]
-    turns = ", ".join(str(row["frames"] // 2) for row in films)
+    def places(films: str) -> str:
+        *back, circle = (row["away_and_back"]["recognised"] for row in d["films"][films].values())
+        shares = ", ".join(f"{100 * share:.0f}" for share in back)
+        return f"{shares} %, after a full circle {100 * circle:.0f} %"
 
-    def places(kind: str) -> str:
-        return ", ".join(f"{100 * row[kind]['named']:.0f}" for row in films)
-
+    turns = [str(row["frames"] // 2) for row in d["films"]["as it is"].values()][:-1]
     return (
-        f"places recognised after {turns} turns and as many back: {places('away_and_back')} %; in "
-        f"films of the same length that turn to and fro: {places('to_and_fro')} %"
+        f"places recognised after {', '.join(turns)} turns and as many back: {places('as it is')}; "
+        f"by the same weights with nothing to remember: {places('nothing to remember')}"
     )
 
 
