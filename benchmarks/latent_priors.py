@@ -180,7 +180,7 @@ def main() -> tuple[str, dict] | None:
     if options.only:
         measure(ways, [options.only], network)
         return None
-    figures, (autoencoder, ae_prior) = measure(ways, list(ways.ways), network), ways.binned(0)
+    figures = measure(ways, list(ways.ways), network)
     save_samples(ways)
     shrinkages = [
         fitted(ways.vae(seed), frames["train"], frames["validation"])[1] for seed in range(SEEDS)
@@ -189,7 +189,7 @@ def main() -> tuple[str, dict] | None:
         "VQ-VAE": ways.vqvae(0)[1],
         "FSQ": variant(ways.run, "fsq", 0)[1],
         "VAE": latent_prior(ways.run, ways.vae(0), ways.images, 0),
-        "autoencoder": ae_prior,
+        "autoencoder": ways.binned(0)[1],
         "VQ-VAE of 36 bits": variant(ways.run, "vqvae-4", 0)[1],
         "pixels": pixel_prior(ways.run, ways.images, 0),
     }
@@ -215,7 +215,9 @@ def main() -> tuple[str, dict] | None:
             }
             for name, prior in priors.items()
         },
-        "autoencoder_before_binning": unbinned(autoencoder, ways.test),
+        "autoencoder_before_binning": over_seeds(
+            [unbinned(ways.binned(seed)[0], ways.test) for seed in range(SEEDS)]
+        ),
         "shrinkages_chosen_by_validation": shrinkages,
         "nearest_is_of_the_same_maze": {
             split: round(same_maze(network, frames[split], mazes[split].maze), 3)
