@@ -9,7 +9,8 @@ training walks stood still and turned, its frames in another order are such a fi
     python benchmarks/remember.py checkpoints/maze checkpoints/video --run runs/remember \
         --folder ~/.cache/vqvae_lite/maze-33600
 
-A run that was stopped goes on where it was.
+A run that was stopped goes on where it was. With `--own-draws 0` the same is trained without errors
+in the past.
 """
 
 import argparse
@@ -153,8 +154,10 @@ def training_windows(maps: Tensor, poses: Tensor, actions: Tensor) -> Windows:
     return Windows(maps, torch.cat([frames, spot]), torch.cat([done, turns]))
 
 
-def with_memory(config: VideoConfig) -> VideoConfig:
-    return replace(config, turns=TURNS, circle=CIRCLE, dropout=0.0)
+def with_memory(config: VideoConfig, own_draws: float | None = None) -> VideoConfig:
+    """The settings of a model with a memory, and with errors in its past as before or as told."""
+    errors = config.own_draws if own_draws is None else own_draws
+    return replace(config, turns=TURNS, circle=CIRCLE, dropout=0.0, own_draws=errors)
 
 
 @torch.no_grad()
@@ -193,11 +196,14 @@ def main() -> None:
     parser.add_argument("video", help="a checkpoint or run folder of `train video`")
     parser.add_argument("--run", type=Path, required=True, help="the folder for the run")
     parser.add_argument("--folder", help="a larger set of mazes; default: the book's")
+    parser.add_argument(
+        "--own-draws", type=float, help="share of errors in the past; default: the model's"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     coder = load_checkpoint(options.vqvae).model
     given = load_prior(options.video, coder)
-    recipe, config = recipe_of(given), with_memory(given.model.config)
+    recipe, config = recipe_of(given), with_memory(given.model.config, options.own_draws)
     maps = codes_of(coder, options.folder, options.run / "codes.pt")
     actions = actions_of(options.folder)
     poses = load_maze("train", options.folder).poses.unflatten(0, (len(actions), -1))

@@ -91,7 +91,8 @@ def test_at_first_it_is_the_model_that_was_given():
         nn.init.normal_(parameter, std=0.5)
     model = new_model("video", benchmark.with_memory(given.config), seed=0)
     benchmark.begin_from(given, model)
-    assert model.config.turns == benchmark.TURNS
+    assert (model.config.turns, model.config.own_draws) == (benchmark.TURNS, 0.5)
+    assert benchmark.with_memory(given.config, 0.0).own_draws == 0
     codes, actions = torch.randint(7, (2, 6, 3, 3)), torch.full((2, 5), LEFT)
     actions[:, 2:] = RIGHT
     torch.testing.assert_close(
