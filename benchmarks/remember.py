@@ -6,8 +6,8 @@ and on films that turn to and fro on the spot, one for every four windows: where
 training walks stood still and turned, its frames in another order are such a film, and a true one.
 
     make data FRAMES=33600  # prints the folder
-    python benchmarks/remember.py checkpoints/maze checkpoints/video --run runs/remember \
-        --folder ~/.cache/vqvae_lite/maze-33600
+    python benchmarks/remember.py checkpoints/maze runs/chain/video --run runs/remember \
+        --folder '~/.cache/vqvae_lite/maze-33600'
 
 A run that was stopped goes on where it was. With `--own-draws 0` the same is trained without errors
 in the past.
