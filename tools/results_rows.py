@@ -171,6 +171,12 @@ GROUPS = {
         Row(OBEYS, told.obeys, (8,), "video"),
         Row("how long it holds: 72 films of 100 frames", told.drift, (8,), "video"),
         Row(
+            "the same, trained on for as long without errors in its past",
+            told.drift,
+            (8,),
+            "video_no_errors",
+        ),
+        Row(
             "whether the same wall comes back, by a model with a memory: turns away and back, from "
             "43 places of test walks",
             told.turned_back,
