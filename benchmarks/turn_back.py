@@ -4,19 +4,18 @@ The places are those of the test walks at which the walker stands still: there s
 left and as many to the right lead back to the same view, and a full circle does too. The film's
 last frame is compared with the last frame seen, both decoded. Beside each film is one of the same
 length that turns to and fro by one step: it has drawn as many frames, and the view never leaves
-the last few. (For one turn the two are the same film.) All are drawn twice: by the model as it is,
-and by the same weights with nothing to remember.
+the last few. (For one turn the two are the same film.) All are drawn by a model with a memory, and
+by the one that it was before it had any.
 
 - psnr: of the two pictures;
 - recognised: the share of films whose last frame is nearer to where they began, at 21 by 21 pixels,
   than to any other of the places; places with the same view count as one;
 - away: the same PSNR at the turning point, where the two should differ.
 
-    python benchmarks/turn_back.py checkpoints/maze checkpoints/video
+    python benchmarks/turn_back.py checkpoints/maze checkpoints/video runs/chain/video
 """
 
 import argparse
-from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -80,13 +79,6 @@ def measure(model: VQVAE, frames: Tensor, away: Tensor, begin: Tensor, same: Ten
     }
 
 
-def without_memory(prior: VideoPrior) -> VideoPrior:
-    """The same weights; to this model every action seems to lead elsewhere."""
-    forgetful = VideoPrior(replace(prior.config, turns=(0,) * len(prior.config.turns)))
-    forgetful.load_state_dict(prior.state_dict())
-    return forgetful.eval()
-
-
 def measure_films(
     model: VQVAE, prior: VideoPrior, start: tuple[Tensor, Tensor], begin: Tensor, same: Tensor
 ) -> dict[str, dict]:
@@ -116,10 +108,14 @@ def measure_films(
 def main() -> tuple[str, dict]:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("vqvae", help="the checkpoint `maze` or a run folder")
-    parser.add_argument("video", help="a checkpoint or run folder of `train video`")
+    parser.add_argument("video", help="a dynamics model with a memory")
+    parser.add_argument("before", help="one without")
     options = parser.parse_args()
     model = load_checkpoint(options.vqvae).model
-    prior = load_prior(options.video, model).model
+    priors = {
+        "with a memory": load_prior(options.video, model).model,
+        "without": load_prior(options.before, model).model,
+    }
     maze, walks = load_maze("test"), encode_clips(model, MazeClips("test"))
     seen, done, poses = [], [], []
     for walk, (codes, actions) in enumerate(zip(walks.codes, walks.actions, strict=True)):
@@ -132,13 +128,14 @@ def main() -> tuple[str, dict]:
     seen, done, same = torch.stack(seen), torch.stack(done), same_view(torch.stack(poses))
     begin = decode(model, seen[:, -1])
     other = begin.roll(len(begin) // 2, 0)
-    films: dict[str, dict] = {}
-    for name, one in {"as it is": prior, "nothing to remember": without_memory(prior)}.items():
-        films[name] = measure_films(model, one, (seen, done), begin, same)
+    films = {
+        name: measure_films(model, prior, (seen, done), begin, same)
+        for name, prior in priors.items()
+    }
     return "turn_back", {
         "places": len(seen),
         "recognised_by_chance": round(same.double().mean().item(), 3),
-        "history": prior.config.history,
+        "history": {name: prior.config.history for name, prior in priors.items()},
         "psnr_of_another_place": round(psnr(other, begin).mean().item(), 2),
         "films": films,
     }

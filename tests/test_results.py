@@ -209,13 +209,13 @@ def test_speech_on_the_page_is_that_of_the_results():
 def test_turning_back_on_the_page_is_that_of_the_results():
     films = result("turn_back")["films"]
     shares = []
-    for kind in ("as it is", "nothing to remember"):
+    for kind in ("with a memory", "without"):
         found = [row["away_and_back"]["recognised"] for row in films[kind].values()]
         *back, circle = (f"{100 * share:.0f}" for share in found)
         shares.append(f"{', '.join(back)} %, after a full circle {circle}")
     assert (
-        f"places recognised after 1, 2, 3, 5, 8 turns and as many back: {shares[0]} %; by the same "
-        f"weights with nothing to remember: {shares[1]} %"
+        f"places recognised after 1, 2, 3, 5, 8 turns and as many back: {shares[0]} %; before "
+        f"it had the memory: {shares[1]} %"
     ) in PAGE
     assert f"from {result('turn_back')['places']} places of test walks" in PAGE
 

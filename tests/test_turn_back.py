@@ -71,7 +71,7 @@ def test_a_film_follows_what_was_done_and_is_measured_where_it_ends(film):
     assert found["psnr"] == float("inf") > found["away"] > 0
 
 
-def test_films_of_every_length_are_measured_with_and_without_a_memory(film, monkeypatch):
+def test_films_of_every_length_are_measured(film, monkeypatch):
     model, _, seen, done = film
     monkeypatch.setattr(benchmark, "TURNS", (1, 2))
     monkeypatch.setattr(benchmark, "CIRCLE", 4)
@@ -90,13 +90,3 @@ def test_films_of_every_length_are_measured_with_and_without_a_memory(film, monk
     assert [list(row)[1:] for row in found.values()] == [
         ["away_and_back"], ["away_and_back", "to_and_fro"], ["away_and_back"]
     ]  # fmt: skip
-    forgetful = benchmark.without_memory(prior)
-    turns = torch.tensor([[benchmark.LEFT, benchmark.RIGHT]]).expand(3, -1)
-    told = torch.cat([done, turns], 1)
-    codes = torch.cat([seen, seen[:, :2]], 1)
-    for one, remembers in ((prior, True), (forgetful, False)):
-        condition = one._look(7, codes[:, :7], told)
-        none = one.past(
-            torch.cat([codes[:, 3:7], codes.new_full((3, 1, 3, 3), 16)], 1), told[:, 3:]
-        )
-        assert torch.equal(condition, none) is not remembers

@@ -280,10 +280,11 @@ def turned_back(d: dict) -> str:
         shares = ", ".join(f"{100 * share:.0f}" for share in back)
         return f"{shares} %, after a full circle {100 * circle:.0f} %"
 
-    turns = [str(row["frames"] // 2) for row in d["films"]["as it is"].values()][:-1]
+    lengths = [row["frames"] // 2 for row in d["films"]["with a memory"].values()]
+    turns = ", ".join(map(str, lengths[:-1]))
     return (
-        f"places recognised after {', '.join(turns)} turns and as many back: {places('as it is')}; "
-        f"by the same weights with nothing to remember: {places('nothing to remember')}"
+        f"places recognised after {turns} turns and as many back: {places('with a memory')}; "
+        f"before it had the memory: {places('without')}"
     )
 
 
