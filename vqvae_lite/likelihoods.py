@@ -49,7 +49,7 @@ class Likelihood(Protocol):
 
 
 class Categorical:
-    """A softmax over the 256 values: no value is nearer to another (what the authors used).
+    """A softmax over the 256 values: no value is nearer to another (reported of the authors).
 
     Args:
         parameters: (B, C * 256, H, W), the logits.
