@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from record import run
 from chain import MIRRORED_ACTION, actions_of
 from stages import last_of, train_stages
 from torch import Tensor, nn
