@@ -56,6 +56,8 @@ def test_it_is_what_a_search_backwards_finds(turns, circle):
     actions = torch.randint(3, (20, 40), generator=torch.Generator().manual_seed(0))
     found = same_view(actions, turns, circle)
     assert found.tolist() == [by_hand(row, turns, circle) for row in actions.tolist()]
+    for first in (2, 17, 40):
+        assert torch.equal(same_view(actions, turns, circle, first), found[:, first - 1 :])
 
 
 def make() -> VideoPrior:

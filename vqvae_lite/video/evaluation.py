@@ -53,13 +53,12 @@ def nats_per_video_code(
     device = device_of(prior)
     total, count = 0.0, 0
     for clip, frames in enumerate(codes):
+        film = frames[None].to(device)
+        between = None if actions is None else actions[clip][None].to(device)
         for start in range(first, len(frames), FRAMES_AT_ONCE):
             end = min(start + FRAMES_AT_ONCE, len(frames))
-            between = None
-            if actions is not None:
-                between = actions[clip][None, : end - 1].to(device)
-            piece = frames[None, :end].to(device)
-            total -= prior.log_prob(piece, between, first=start).item()
+            before = None if between is None else between[:, : end - 1]
+            total -= prior.log_prob(film[:, :end], before, first=start).item()
             count += (end - start) * frames[0].numel()
     if not count:
         raise ValueError(f"there are no frames to measure after the first {first} of each clip")

@@ -256,24 +256,26 @@ class VideoPrior(nn.Module):
         # Frame `first` is predicted from as many before it: where there are fewer, empty ones
         # stand for them, at which no action is known.
         start, empty = max(0, first - history), max(0, history - first)
-        none = self.config.num_codes
-        last = F.pad(codes[:, start:].long(), (0, 0, 0, 0, empty, 0), value=none)
+        last = F.pad(codes[:, start:].long(), (0, 0, 0, 0, empty, 0), value=self.config.num_codes)
         windows = last.unfold(1, history, 1).movedim(-1, 2)
-        if self.config.turns and actions is not None:
-            remembered = self._remember(codes, actions)[:, first - 1 :]
-            windows = torch.cat([windows, remembered[:, :, None]], 2)
-        windows = windows.flatten(0, 1)
         if actions is not None:
+            if self.config.turns:
+                remembered = self._remember(first, codes, actions)
+                windows = torch.cat([windows, remembered[:, :, None]], 2)
             actions = actions[:, start:].long()
             actions = F.pad(actions, (empty, 0), value=self.config.num_actions)
             actions = actions.unfold(1, history, 1).flatten(0, 1)
-        return self.past(windows, actions)
+        return self.past(windows.flatten(0, 1), actions)
 
-    def _remember(self, codes: Tensor, actions: Tensor) -> Tensor:
-        """For each next frame the last of the same view: (B, T, H, W), K where there is none."""
-        seen = same_view(actions.long(), self.config.turns, self.config.circle)
+    def _remember(self, first: int, codes: Tensor, actions: Tensor) -> Tensor:
+        """For the frames that `_look` is asked for, the last of the same view, K for none.
+
+        Returns:
+            int64 (B, T - first + 1, H, W).
+        """
+        seen = same_view(actions.long(), self.config.turns, self.config.circle, first)
         films = torch.arange(len(codes), device=codes.device)[:, None]
-        maps = codes.long()[films, seen.clamp(min=0)]
+        maps = codes[films, seen.clamp(min=0)].long()
         return torch.where(seen[:, :, None, None] < 0, self.config.num_codes, maps)
 
     def _check(self, codes: Tensor, actions: Tensor | None, length: int) -> None:
