@@ -22,8 +22,7 @@ import torch
 from record import run
 from chain import MIRRORED_ACTION, actions_of
 from stages import last_of, train_stages
-from torch import Tensor, nn
-from torch.utils.data import Dataset
+from torch import Tensor
 from turn_back import CIRCLE, standing
 
 from vqvae_lite.encoding import encode_images
@@ -36,7 +35,8 @@ from vqvae_lite.recipes.priors import load_prior
 from vqvae_lite.recipes.recipe import recipe_of
 from vqvae_lite.recipes.video import codes_and_actions
 from vqvae_lite.training import TrainingConfig
-from vqvae_lite.video.coding import VideoBatch
+from vqvae_lite.video.clips import MazeClips
+from vqvae_lite.video.coding import VideoWindows, encode_clips
 from vqvae_lite.video.evaluation import nats_per_video_code
 from vqvae_lite.video.past import VideoConfig
 
@@ -49,40 +49,6 @@ TRAINING = TrainingConfig(
     steps=1050, batch_size=16, learning_rate=3e-4, checkpoint_every=50, precision="bfloat16"
 )
 LAST_STEPS = 250  # at a tenth of the step size
-
-
-class Windows(Dataset):
-    """Windows out of maps of codes: which maps, and what was done between them.
-
-    Args:
-        maps: (F, h, w), any integers.
-        frames: int64 (N, length), numbers of maps.
-        actions: int64 (N, length - 1).
-    """
-
-    def __init__(self, maps: Tensor, frames: Tensor, actions: Tensor):
-        self.maps, self.frames, self.actions = maps, frames, actions
-
-    def __len__(self) -> int:
-        return len(self.frames)
-
-    def __getitem__(self, index: int) -> VideoBatch:
-        return VideoBatch(*(part[0] for part in self.__getitems__([index])))
-
-    def __getitems__(self, indices: list[int]) -> VideoBatch:
-        return VideoBatch(self.maps[self.frames[indices]].long(), self.actions[indices])
-
-
-def walk_windows(actions: Tensor) -> tuple[Tensor, Tensor]:
-    """Every window of walks whose frames lie one after another.
-
-    Args:
-        actions: (walks, T - 1).
-    """
-    walks, steps = actions.shape
-    first = torch.arange(walks)[:, None] * (steps + 1)
-    frames = (first + torch.arange(steps + 1)).unfold(1, WINDOW, 1).flatten(0, 1)
-    return frames, actions.unfold(1, WINDOW - 1, 1).flatten(0, 1)
 
 
 def views(poses: Tensor, actions: Tensor) -> list[dict[int, int]]:
@@ -135,7 +101,7 @@ def turning(places: list[dict[int, int]], count: int) -> tuple[Tensor, Tensor]:
     return torch.tensor(frames), torch.tensor(actions)
 
 
-def training_windows(maps: Tensor, poses: Tensor, actions: Tensor) -> Windows:
+def training_windows(maps: Tensor, poses: Tensor, actions: Tensor) -> VideoWindows:
     """Windows of walks and of their mirror images, and films on the spot.
 
     Args:
@@ -144,15 +110,16 @@ def training_windows(maps: Tensor, poses: Tensor, actions: Tensor) -> Windows:
         actions: (walks, T - 1).
     """
     both = torch.cat([actions, torch.tensor(MIRRORED_ACTION)[actions]])
-    frames, done = walk_windows(both)
     places = []
     for walk, doing in enumerate(both):
         first = walk * poses.shape[1]
         for place in views(poses[walk % len(poses)], doing):
             places.append({heading: first + frame for heading, frame in place.items()})
-    spot, turns = turning(places, len(frames) // WINDOWS_A_TURNING)
-    print(f"{len(frames)} windows of walks, {len(spot)} of turns at {len(places)} places")
-    return Windows(maps, torch.cat([frames, spot]), torch.cat([done, turns]))
+    walks = maps.unflatten(0, (len(both), -1))
+    windows = len(VideoWindows([*walks], [*both], WINDOW))
+    spot, turns = turning(places, windows // WINDOWS_A_TURNING)
+    print(f"{windows} windows of walks, {len(spot)} of turns at {len(places)} places")
+    return VideoWindows([*walks, *maps[spot]], [*both, *turns], WINDOW)
 
 
 def with_memory(config: VideoConfig, own_draws: float | None = None) -> VideoConfig:
@@ -171,24 +138,18 @@ def begin_from(given: Any, model: Any) -> None:
     model.load_state_dict(weights)
 
 
-def codes_of(model: VQVAE, folder: str | None, path: Path) -> Tensor:
-    """Of all training frames and of their mirror images, kept in a file."""
+def codes_and_poses(model: VQVAE, folder: str | None, path: Path) -> tuple[Tensor, Tensor]:
+    """Codes of all training frames and of their mirror images, poses (N, 3); kept in a file."""
     if not path.exists():
-        frames = load_maze("train", folder).frames
-        both = [encode_images(model, TensorImages(some)) for some in (frames, frames.flip(-1))]
+        maze = load_maze("train", folder)
+        both = (maze.frames, maze.frames.flip(-1))
+        maps = torch.cat([encode_images(model, TensorImages(frames)) for frames in both])
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save({"codes_of": fingerprint(model), "maps": torch.cat(both).short()}, path)
+        torch.save({"codes_of": fingerprint(model), "maps": maps, "poses": maze.poses}, path)
     stored = torch.load(path)
     if stored["codes_of"] != fingerprint(model):
         raise SystemExit(f"{path} holds codes of another model")
-    return stored["maps"]
-
-
-def validation_nats(model: nn.Module, coder: VQVAE) -> float:
-    """Nats a code of the next frame on the validation walks that come with the book."""
-    maze, actions = load_maze("validation"), actions_of(None, "validation")
-    films = encode_images(coder, TensorImages(maze.frames)).unflatten(0, (len(actions), -1))
-    return nats_per_video_code(model, list(films), list(actions))
+    return stored["maps"], stored["poses"]
 
 
 def main() -> None:
@@ -205,9 +166,9 @@ def main() -> None:
     coder = load_checkpoint(options.vqvae).model
     given = load_prior(options.video, coder)
     recipe, config = recipe_of(given), with_memory(given.model.config, options.own_draws)
-    maps = codes_of(coder, options.folder, options.run / "codes.pt")
+    maps, poses = codes_and_poses(coder, options.folder, options.run / "codes.pt")
     actions = actions_of(options.folder)
-    poses = load_maze("train", options.folder).poses.unflatten(0, (len(actions), -1))
+    poses = poses.unflatten(0, (len(actions), -1))
 
     def details(stage: TrainingConfig) -> dict:
         data = replace(recipe.data, folder=options.folder)
@@ -220,8 +181,9 @@ def main() -> None:
         options.run, details, lambda model: begin_from(given.model, model),
         prepare=codes_and_actions,
     )  # fmt: skip
-    trained = last_of(options.run)
-    print(f"validation: {validation_nats(trained.model, coder):.4f} nats a code")
+    held_out = encode_clips(coder, MazeClips("validation"))
+    nats = nats_per_video_code(last_of(options.run).model, held_out.codes, held_out.actions)
+    print(f"validation, the book's walks: {nats:.4f} nats a code")
 
 
 if __name__ == "__main__":

@@ -39,12 +39,15 @@ ACTIONS = [LEFT, FORWARD, RIGHT, RIGHT, LEFT, FORWARD, LEFT, LEFT, LEFT, FORWARD
 
 
 def test_windows_of_walks_hold_the_actions_between_their_frames():
-    actions = torch.arange(20).view(2, 10)
-    frames, done = benchmark.walk_windows(actions)
+    actions = torch.tensor([ACTIONS, ACTIONS[::-1]])
+    maps = torch.arange(44)[:, None, None].expand(-1, 2, 2)  # each map says which it is
+    found = benchmark.training_windows(maps, walk(ACTIONS).expand(2, -1, -1), actions)
+    codes, done = found.__getitems__(list(range(2 * 4)))
+    frames = codes[:, :, 0, 0]
     assert frames.shape == (2 * 4, 8)
     assert (frames.diff(dim=1) == 1).all()
     # A walk of 11 frames has 10 actions: the second begins with frame 11 and action 10.
-    assert torch.equal(done, frames[:, :-1] - (frames[:, :1] >= 11).long())
+    assert torch.equal(done, actions.flatten()[frames[:, :-1] - (frames[:, :1] >= 11).long()])
 
 
 def test_views_of_a_place_are_the_frames_by_heading():
@@ -125,4 +128,4 @@ def test_codes_are_kept_and_those_of_another_model_refused(tmp_path, monkeypatch
     torch.save({"codes_of": "another", "maps": torch.zeros(2, 3, 3)}, path)
     monkeypatch.setattr(benchmark, "fingerprint", lambda model: "this")
     with pytest.raises(SystemExit, match="holds codes of another model"):
-        benchmark.codes_of(nn.Identity(), None, path)
+        benchmark.codes_and_poses(nn.Identity(), None, path)
