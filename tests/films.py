@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from PIL import Image
 
+from pages import trouble_of
+
 
 def films_of(scenes=2, frames=5, height=20, width=24, count=2):
     """Smooth films, each of its own colours, by name."""
@@ -42,17 +44,11 @@ class FilmPage:
     def __init__(self, chromium, folder, figure, script="", **options):
         file = folder / "figure.html"
         file.write_text(figure.page, encoding="utf-8")
-        self.trouble = []
         self.context = chromium.new_context(offline=True, **options)
         self.context.add_init_script(script)
         self.page = self.context.new_page()
-        self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
-        self.page.on("console", self.note)
+        self.trouble = trouble_of(self.page)
         self.page.goto(file.as_uri())
-
-    def note(self, message):
-        if "willReadFrequently" not in message.text:  # about the tests' own reading of pixels
-            self.trouble.append(message.text)
 
     def close(self):
         self.context.close()

@@ -1,5 +1,7 @@
 """What the tests of figures with sound share: browsers that decode late or never, and a visit."""
 
+from pages import trouble_of
+
 # A browser that leaves in what MP3's coder and decoder put before a sound.
 LATE = """
 const decode = BaseAudioContext.prototype.decodeAudioData;
@@ -25,18 +27,12 @@ class Visit:
     """
 
     def __init__(self, chromium, file, script, options):
-        self.trouble = []
         self.context = chromium.new_context(**({"offline": True} | options))
         self.context.add_init_script(f"{{{script}}}")
         self.page = self.context.new_page()
-        self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
-        self.page.on("console", self.hear)
+        self.trouble = trouble_of(self.page)
         self.page.goto(file.as_uri())
         self.wait("broken" if script.endswith((DEAF, MUTE)) else "ready", "sound")
-
-    def hear(self, message):
-        if "willReadFrequently" not in message.text:  # about this test's own reading of pixels
-            self.trouble.append(message.text)
 
     def wait(self, value, key):
         said = "text => document.documentElement.dataset.state.includes(text)"

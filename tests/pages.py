@@ -107,6 +107,19 @@ def clips_of(lengths=(100, 40, 70)):
     return clips
 
 
+def trouble_of(page):
+    """A list of what goes wrong on a page from now on: exceptions, and words to the console."""
+    trouble = []
+
+    def note(message):
+        if "willReadFrequently" not in message.text:  # about the tests' own reading of pixels
+            trouble.append(message.text)
+
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.on("console", note)
+    return trouble
+
+
 @contextmanager
 def on_a_phone(chromium, file, **options):
     """A figure's page, 390 x 844 with touch and no network, on which no script may fail."""
