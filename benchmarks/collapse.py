@@ -3,18 +3,22 @@
 Maze frames as 16 x 16 grey levels of 8 bits. For each decoder both models are trained by the same
 number of steps, and measured on the test mazes: what the latents cost, and what it costs to swap
 them between images. For the VAE with the decoder that sees most also KL annealing and free bits;
-for a VQ-VAE also too heavy a commitment.
+for a VQ-VAE also too heavy a commitment, from the first step on or from the 500th. Every model has
+three seeds, each of which gives first weights and an order of images of its own.
 
     python benchmarks/collapse.py --run runs/collapse
 """
 
 import argparse
-from dataclasses import asdict
+import statistics
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 from record import run
 from stages import train_stages
+from torch import nn
 
 from vqvae_lite.distributed import Place
 from vqvae_lite.encoding import CodeMaps
@@ -45,7 +49,10 @@ CODES = {
 HEAVY = {"commitment": 0.25}  # the number that the paper gives, in units that are not the paper's
 # The cures, both beside the decoder that sees all: by name, what they change in the VAE.
 CURES = {"annealing": {"warmup_steps": 1000}, "free_bits": {"free_nats": 0.5}}
+# The light commitment for so many steps, and the heavy one for the rest.
+EARLY, LATE, EARLY_STEPS = "vqvae_early", "vqvae_late", 500
 LAST_STEPS = 300  # at a tenth of the step size
+SEEDS = 3
 
 
 def main() -> tuple[str, dict] | None:
@@ -55,6 +62,8 @@ def main() -> tuple[str, dict] | None:
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--only", nargs="*", help="train these alone, and measure nothing")
     options = parser.parse_args()
+    if options.steps <= (fewest := EARLY_STEPS + LAST_STEPS):
+        parser.error(f"--steps must be more than {fewest}; got {options.steps}")
     training = TrainingConfig(
         steps=options.steps, batch_size=32, learning_rate=1e-3, checkpoint_every=options.steps
     )
@@ -62,8 +71,10 @@ def main() -> tuple[str, dict] | None:
     if unknown := set(options.only or []) - set(settings):
         parser.error(f"--only takes {', '.join(settings)}; got {', '.join(unknown)}")
     train_set = grey_maps("train")
-    for name in options.only or settings:
-        train_maps(settings[name], train_set, training, Path(options.run) / name, {})
+    names = [(name, seed) for name in options.only or settings for seed in range(SEEDS)]
+    runs = {pair: Path(options.run) / f"{pair[0]}-{pair[1]}" for pair in names}
+    for (name, seed), folder in runs.items():
+        train_one(name, settings[name], train_set, replace(training, seed=seed), folder)
     if options.only:
         return None
 
@@ -71,8 +82,11 @@ def main() -> tuple[str, dict] | None:
     figures = {"images": len(maps), "training": asdict(training), "last_steps": LAST_STEPS}
     figures["models"] = {}
     for name in settings:
-        model = load_checkpoint(Path(options.run) / name).model
-        figures["models"][name] = measure(name, model, maps, seen)
+        each = [
+            measure(f"{name}-{seed}", load_checkpoint(runs[name, seed]).model, maps, seen)
+            for seed in range(SEEDS)
+        ]
+        figures["models"][name] = over_seeds(each)
     return options.name, figures
 
 
@@ -85,13 +99,33 @@ def configurations() -> dict[str, PixelVAEConfig | PixelVQVAEConfig]:
         result[f"vqvae_{field}"] = PixelVQVAEConfig(**MAPS, **decoder, **CODES)
     for name, cure in CURES.items():
         result[f"vae_{name}"] = PixelVAEConfig(**MAPS, **strongest, **cure)
-    result["vqvae_heavy"] = PixelVQVAEConfig(**MAPS, **DECODERS[3], **{**CODES, **HEAVY})
-    return result
+    heavy = PixelVQVAEConfig(**MAPS, **DECODERS[3], **{**CODES, **HEAVY})
+    return {**result, "vqvae_heavy": heavy, EARLY: result["vqvae_3"], LATE: heavy}
 
 
 def grey_maps(split: str) -> torch.Tensor:
     """The frames of a split as maps of grey levels: uint8 (N, 16, 16)."""
     return gray(shrink(load_maze(split).frames, SIZE))
+
+
+def train_one(
+    name: str,
+    settings: PixelVAEConfig | PixelVQVAEConfig,
+    maps: torch.Tensor,
+    training: TrainingConfig,
+    run: Path,
+) -> None:
+    """Trains a model of `configurations`; the late one begins with the weights of the early one."""
+    if name == EARLY:
+        early = replace(training, steps=EARLY_STEPS, checkpoint_every=EARLY_STEPS)
+        train_maps(settings, maps, early, run, {}, last_steps=0)
+    elif name == LATE:
+        start = load_checkpoint(run.with_name(run.name.replace(LATE, EARLY))).model
+        late = replace(training, steps=training.steps - EARLY_STEPS)
+        weights = start.state_dict()
+        train_maps(settings, maps, late, run, {}, begin=lambda new: new.load_state_dict(weights))
+    else:
+        train_maps(settings, maps, training, run, {})
 
 
 def train_maps(
@@ -101,6 +135,8 @@ def train_maps(
     run: Path,
     details: dict,
     place: Place = ALONE,
+    last_steps: int = LAST_STEPS,
+    begin: Callable[[nn.Module], object] = lambda new: None,
 ) -> None:
     """Trains a model of maps in stages; `details` go into its checkpoints."""
     train_stages(
@@ -108,11 +144,12 @@ def train_maps(
         settings,
         lambda: CodeMaps(maps),
         training,
-        LAST_STEPS,
+        last_steps,
         run,
         details=lambda stage: {"training": asdict(stage), **details},
         prepare=torch.Tensor.long,
         place=place,
+        begin=begin,
     )
 
 
@@ -139,6 +176,18 @@ def measure(
     figures["training_nats"] = round(measure_latent_use(model, seen).nats, 3)
     print(name, figures)
     return {"settings": asdict(model.config), **figures}
+
+
+def over_seeds(each: list[dict]) -> dict:
+    """The settings, the means over the seeds of every number, and the figures of each seed."""
+    settings = each[0]["settings"]
+    figures = [{key: value for key, value in one.items() if key != "settings"} for one in each]
+    means = {
+        key: round(statistics.fmean(one[key] for one in figures), 4)
+        for key, value in figures[0].items()
+        if not isinstance(value, list)
+    }
+    return {"settings": settings, **means, "seeds": figures}
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def train_stages(
     last_steps: int,
     run: Path,
     details: Callable[[TrainingConfig], dict],
-    begin: Callable[[nn.Module], None] = lambda model: None,
+    begin: Callable[[nn.Module], object] = lambda model: None,
     **options: Any,
 ) -> None:
     """Trains to the last step, from the run's last checkpoint where there is one.
