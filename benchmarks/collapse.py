@@ -179,15 +179,14 @@ def measure(
 
 
 def over_seeds(each: list[dict]) -> dict:
-    """The settings, the means over the seeds of every number, and the figures of each seed."""
-    settings = each[0]["settings"]
-    figures = [{key: value for key, value in one.items() if key != "settings"} for one in each]
-    means = {
-        key: round(statistics.fmean(one[key] for one in figures), 4)
-        for key, value in figures[0].items()
-        if not isinstance(value, list)
-    }
-    return {"settings": settings, **means, "seeds": figures}
+    """The settings, the means over the seeds, and each seed's figures, of a list the extremes."""
+    figures = []
+    for one in each:
+        rises = one["rise_by_latent"]
+        plain = {key: value for key, value in one.items() if not isinstance(value, (dict, list))}
+        figures.append({**plain, "least_rise": min(rises), "most_rise": max(rises)})
+    means = {key: round(statistics.fmean(one[key] for one in figures), 4) for key in figures[0]}
+    return {"settings": each[0]["settings"], **means, "seeds": figures}
 
 
 if __name__ == "__main__":
