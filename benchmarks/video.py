@@ -15,6 +15,7 @@ from the decoded real frames at the same places.
 import argparse
 import math
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from record import percent, run
@@ -188,9 +189,19 @@ def told(model: VQVAE, films: Tensor, real: Tensor) -> dict[str, float]:
     return result
 
 
+class Imagines(Protocol):
+    """What draws films, as `VideoPrior` does."""
+
+    def sample(
+        self, codes: Tensor, frames: int, actions: Tensor, *, seed: int, progress: bool
+    ) -> Tensor:
+        """See `VideoPrior.sample`."""
+        ...
+
+
 def measure_long(
     model: VQVAE,
-    prior: VideoPrior,
+    prior: Imagines,
     still: GatedPixelCNN,
     test: Split,
     judge: ActionJudge,
