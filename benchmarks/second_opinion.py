@@ -4,7 +4,7 @@ The true frame at each distance is judged after frames that the dynamics model i
 `video.py`, by each alone and by both: log p = a log p_video + b log p_prior + a constant, code by
 code (a logarithmic opinion pool: Genest and Zidek 1986). a and b are fitted on the validation
 mazes, for each number of frames ahead. Then films of a hundred frames are drawn with the a and b of
-the next frame, and counted as in `video.py`.
+the next frame, and with a and b of the same ratio whose sum is 1, and counted as in `video.py`.
 
     python benchmarks/second_opinion.py checkpoints/maze checkpoints/video checkpoints/prior
 """
@@ -18,7 +18,7 @@ from record import run
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from video import AHEAD, LEFT, RIGHT, SEEN, Split, decode, imagine, measure_long
+from video import AHEAD, LEFT, RIGHT, Split, decode, imagine, measure_long
 from vqvae_lite.model import VQVAE
 from vqvae_lite.models import load_checkpoint
 from vqvae_lite.priors.drawing import draw, generator_for
@@ -143,8 +143,17 @@ def main() -> tuple[str, dict]:
     films = [decode(model, clip) for clip in train.all.codes]
     pairs = list(zip(films, train.all.actions, strict=True))
     judge = train_judge(pairs, 3, mirrored={LEFT: RIGHT, RIGHT: LEFT}, steps=800)
-    long = measure_long(model, Pool(video, prior, weights), prior, test, judge)
-    return "second_opinion", {"pieces": len(test.codes), "seen": SEEN, "ahead": ahead, "long": long}
+    long, sum_of_one = (
+        measure_long(model, Pool(video, prior, each), prior, test, judge)
+        for each in (weights, weights / weights.sum())
+    )
+    figures = {
+        "pieces": len(test.codes),
+        "ahead": ahead,
+        "long": long,
+        "long_sum_of_one": sum_of_one,
+    }
+    return "second_opinion", figures
 
 
 if __name__ == "__main__":
