@@ -3,8 +3,8 @@
 Maze frames as 16 x 16 grey levels of 8 bits. For each decoder both models are trained by the same
 number of steps, and measured on the test mazes: what the latents cost, and what it costs to swap
 them between images. For the VAE with the decoder that sees most also KL annealing and free bits;
-for a VQ-VAE also too heavy a commitment, from the first step on or from the 500th. Every model has
-three seeds, each of which gives first weights and an order of images of its own.
+for a VQ-VAE also too heavy a commitment, all the time, for the first 500 steps or after them. Every
+model has three seeds, each of which gives first weights and an order of images of its own.
 
     python benchmarks/collapse.py --run runs/collapse
 """
@@ -49,8 +49,9 @@ CODES = {
 HEAVY = {"commitment": 0.25}  # the number that the paper gives, in units that are not the paper's
 # The cures, both beside the decoder that sees all: by name, what they change in the VAE.
 CURES = {"annealing": {"warmup_steps": 1000}, "free_bits": {"free_nats": 0.5}}
-# The light commitment for so many steps, and the heavy one for the rest.
-EARLY, LATE, EARLY_STEPS = "vqvae_early", "vqvae_late", 500
+# One commitment for so many steps, and the other for the rest: by name, what it begins with.
+EARLY_STEPS = 500
+BEGINS = {"vqvae_late_heavy": "vqvae_early_light", "vqvae_late_light": "vqvae_early_heavy"}
 LAST_STEPS = 300  # at a tenth of the step size
 SEEDS = 3
 
@@ -99,8 +100,12 @@ def configurations() -> dict[str, PixelVAEConfig | PixelVQVAEConfig]:
         result[f"vqvae_{field}"] = PixelVQVAEConfig(**MAPS, **decoder, **CODES)
     for name, cure in CURES.items():
         result[f"vae_{name}"] = PixelVAEConfig(**MAPS, **strongest, **cure)
-    heavy = PixelVQVAEConfig(**MAPS, **DECODERS[3], **{**CODES, **HEAVY})
-    return {**result, "vqvae_heavy": heavy, EARLY: result["vqvae_3"], LATE: heavy}
+    result["vqvae_heavy"] = PixelVQVAEConfig(**MAPS, **DECODERS[3], **{**CODES, **HEAVY})
+    of_weight = {"light": result["vqvae_3"], "heavy": result["vqvae_heavy"]}
+    for names in BEGINS.items():
+        for name in reversed(names):
+            result[name] = of_weight[name.rpartition("_")[2]]
+    return result
 
 
 def grey_maps(split: str) -> torch.Tensor:
@@ -115,12 +120,12 @@ def train_one(
     training: TrainingConfig,
     run: Path,
 ) -> None:
-    """Trains a model of `configurations`; the late one begins with the weights of the early one."""
-    if name == EARLY:
+    """Trains a model of `configurations`; a late one begins with the weights of its early one."""
+    if name in BEGINS.values():
         early = replace(training, steps=EARLY_STEPS, checkpoint_every=EARLY_STEPS)
         train_maps(settings, maps, early, run, {}, last_steps=0)
-    elif name == LATE:
-        start = load_checkpoint(run.with_name(run.name.replace(LATE, EARLY))).model
+    elif name in BEGINS:
+        start = load_checkpoint(run.with_name(run.name.replace(name, BEGINS[name]))).model
         late = replace(training, steps=training.steps - EARLY_STEPS)
         weights = start.state_dict()
         train_maps(settings, maps, late, run, {}, begin=lambda new: new.load_state_dict(weights))
