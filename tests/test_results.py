@@ -167,6 +167,8 @@ def test_latents_in_use_on_the_page_are_those_of_the_results():
         f"VAE: KL {vae['cost_of_latents']:.2f} nats, {vae['swap_rise_percent']:.2f} %; "
         f"VQ-VAE: {vqvae['swap_rise_percent']:.1f} %"
     ) in PAGE
+    late = collapse["models"]["vqvae_late_heavy"]["swap_rise_percent"]
+    assert f"{late:.1f} % where the heavy one began after 500 steps" in PAGE
     rises = [f"{model['swap_rise_percent']:.1f}" for model in second["models"].values()]
     assert f"what swapping the three adds to the NLL: {', '.join(rises)} % (3 seeds)" in PAGE
     test = prior["test"]
@@ -218,6 +220,21 @@ def test_turning_back_on_the_page_is_that_of_the_results():
         f"it had the memory: {shares[1]} %"
     ) in PAGE
     assert f"from {result('turn_back')['places']} places of test walks" in PAGE
+
+
+def test_a_second_opinion_on_the_page_is_that_of_the_results():
+    found = result("second_opinion")
+    nats = [
+        ", ".join(f"{of[kind]:.2f}" for of in found["ahead"].values())
+        for kind in ("both", "video", "prior")
+    ]
+    assert (
+        "nats a code 1, 3, 5 and 10 frames ahead: both {}, the model {}, the prior {}. Films drawn "
+        "by both, frames 1 to 10, 21 to 30, 91 to 100, imagined / real: "
+    ).format(*nats) in PAGE
+    shares = found["long"]["told_from_real_percent"].values()
+    told = ", ".join(f"{share:.0f}" for share in shares)
+    assert f"A classifier tells imagined from real frames in {told} % of cases" in PAGE
 
 
 def test_video_on_the_page_is_that_of_the_results():

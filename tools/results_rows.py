@@ -177,6 +177,12 @@ GROUPS = {
             "video_no_errors",
         ),
         Row(
+            "the model's guesses and those of a prior that sees no past, as one",
+            told.second_opinion,
+            (8,),
+            "second_opinion",
+        ),
+        Row(
             "whether the same wall comes back, by a model with a memory: turns away and back, from "
             "43 places of test walks",
             told.turned_back,
