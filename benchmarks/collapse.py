@@ -175,9 +175,12 @@ def measure(
     }
     if isinstance(model, PixelVQVAE):
         usage = CodeUsage(model.config.num_codes, model.config.num_codebooks)
-        usage.update(model.encode(maps))
+        codes = model.encode(maps)
+        usage.update(codes)
         figures["codes_used"] = round(usage.fraction_used, 4)
         figures["perplexity"] = round(usage.perplexity, 1)
+        # Over the maps, of the vectors that the decoder is given; the mean over their numbers.
+        figures["spread_of_codes"] = round(model.lookup(codes).flatten(1).std(0).mean().item(), 4)
     figures["training_nats"] = round(measure_latent_use(model, seen).nats, 3)
     print(name, figures)
     return {"settings": asdict(model.config), **figures}
