@@ -10,13 +10,12 @@ model has three seeds, each of which gives first weights and an order of images 
 """
 
 import argparse
-import statistics
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from record import run
+from record import over_seeds, run
 from stages import train_stages
 from torch import nn
 
@@ -87,7 +86,7 @@ def main() -> tuple[str, dict] | None:
             measure(f"{name}-{seed}", load_checkpoint(runs[name, seed]).model, maps, seen)
             for seed in range(SEEDS)
         ]
-        figures["models"][name] = over_seeds(each)
+        figures["models"][name] = of_seeds(each)
     return options.name, figures
 
 
@@ -186,15 +185,14 @@ def measure(
     return {"settings": asdict(model.config), **figures}
 
 
-def over_seeds(each: list[dict]) -> dict:
+def of_seeds(each: list[dict]) -> dict:
     """The settings, the means over the seeds, and each seed's figures, of a list the extremes."""
     figures = []
     for one in each:
         rises = one["rise_by_latent"]
         plain = {key: value for key, value in one.items() if not isinstance(value, (dict, list))}
         figures.append({**plain, "least_rise": min(rises), "most_rise": max(rises)})
-    means = {key: round(statistics.fmean(one[key] for one in figures), 4) for key in figures[0]}
-    return {"settings": each[0]["settings"], **means, "seeds": figures}
+    return {"settings": each[0]["settings"], **over_seeds(figures, 4), "seeds": figures}
 
 
 if __name__ == "__main__":

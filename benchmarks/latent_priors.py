@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from record import run
+from record import over_seeds, run
 from binned_autoencoder import LAST_STEPS, REFIT_STEPS, STEPS, autoencoder_recipe
 from every_way import SEEDS, Ways
 from latent_pixelcnn import Posteriors, drawn
@@ -109,13 +109,6 @@ def times(ways: Ways) -> dict[str, dict[str, float]]:
         "training_processor_seconds": {name: round(medians[name], 1) for name in trainings},
         "processor_milliseconds_a_sample": {name: round(medians[name], 3) for name in made},
     }
-
-
-def over_seeds(each: list[Any]) -> Any:
-    """The means of figures that several seeds have, in dictionaries of one form."""
-    if isinstance(each[0], dict):
-        return {name: over_seeds([one[name] for one in each]) for name in each[0]}
-    return None if each[0] is None else round(statistics.fmean(each), 5)
 
 
 def measure(ways: Ways, names: list[str], network: nn.Module) -> dict[str, dict]:

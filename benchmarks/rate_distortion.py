@@ -10,12 +10,11 @@ seeds. The VAE of weight 1 and the VQ-VAE of two codebooks of 512 have the setti
 
 import argparse
 import json
-import statistics
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
-from record import run
+from record import over_seeds, run
 
 from vqvae_lite import train
 from vqvae_lite.baselines.bits import evaluate_bits
@@ -89,16 +88,6 @@ def measure(kind: str, settings: list[str], seed: int) -> dict[str, dict[str, fl
             means["frequencies"] = counted.means()["prior"]
         figures[split] = {name: round(value, 5) for name, value in means.items()}
     return figures
-
-
-def over_seeds(each: list[dict]) -> dict[str, dict[str, float]]:
-    """The means over the seeds, of each split."""
-    return {
-        split: {
-            name: round(statistics.fmean(one[split][name] for one in each), 5) for name in means
-        }
-        for split, means in each[0].items()
-    }
 
 
 def main() -> tuple[str, dict]:

@@ -5,10 +5,12 @@ import json
 import os
 import platform
 import shlex
+import statistics
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -53,6 +55,13 @@ def commit() -> str:
 
 def percent(share: float) -> float:
     return round(100 * share, 2)
+
+
+def over_seeds(each: list[Any], digits: int = 5) -> Any:
+    """The means of figures that several seeds have, in dictionaries of one form; None stays."""
+    if isinstance(each[0], dict):
+        return {name: over_seeds([one[name] for one in each], digits) for name in each[0]}
+    return None if each[0] is None else round(statistics.fmean(each), digits)
 
 
 def machine() -> dict:

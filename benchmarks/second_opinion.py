@@ -18,13 +18,12 @@ from record import run
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from video import AHEAD, LEFT, RIGHT, Split, decode, imagine, measure_long
+from video import AHEAD, Split, imagine, judge_of, measure_long
 from vqvae_lite.model import VQVAE
 from vqvae_lite.models import load_checkpoint
 from vqvae_lite.priors.drawing import draw, generator_for
 from vqvae_lite.priors.pixelcnn import GatedPixelCNN
 from vqvae_lite.recipes.priors import load_prior
-from vqvae_lite.video.judge import train_judge
 from vqvae_lite.video.model import VideoPrior
 
 FITTING_STEPS, BATCH = 25, 16
@@ -140,9 +139,7 @@ def main() -> tuple[str, dict]:
     video, prior = (load_prior(path, model).model for path in (options.video, options.prior))
     train, validation, test = (Split(model, name) for name in ("train", "validation", "test"))
     ahead, weights = measure_ahead(video, prior, validation, test)
-    films = [decode(model, clip) for clip in train.all.codes]
-    pairs = list(zip(films, train.all.actions, strict=True))
-    judge = train_judge(pairs, 3, mirrored={LEFT: RIGHT, RIGHT: LEFT}, steps=800)
+    judge = judge_of(model, train)
     long, sum_of_one = (
         measure_long(model, Pool(video, prior, each), prior, test, judge)
         for each in (weights, weights / weights.sum())

@@ -157,6 +157,13 @@ def measure_ahead(model: VQVAE, prior: VideoPrior, validation: Split, test: Spli
     }
 
 
+def judge_of(model: VQVAE, train: Split) -> ActionJudge:
+    """A judge of actions, trained on the decoded frames of real walks and their mirror images."""
+    films = [decode(model, clip) for clip in train.all.codes]
+    pairs = list(zip(films, train.all.actions, strict=True))
+    return train_judge(pairs, 3, mirrored={LEFT: RIGHT, RIGHT: LEFT}, steps=800)
+
+
 def agreement(judge: ActionJudge, films: Sequence[Tensor], actions: Sequence[Tensor]) -> float:
     """Per cent of the steps in which the judge names the action."""
     named = torch.cat([judge.name(film) for film in films])
@@ -253,9 +260,7 @@ def main() -> tuple[str, dict]:
     train, validation, test = (Split(model, name) for name in ("train", "validation", "test"))
     frequencies = CodeFrequencies(torch.cat(train.all.codes), model.config.num_codes)
     chance = frequencies.log_probs[0].exp()
-    films = [decode(model, clip) for clip in train.all.codes]
-    pairs = list(zip(films, train.all.actions, strict=True))
-    judge = train_judge(pairs, 3, mirrored={LEFT: RIGHT, RIGHT: LEFT}, steps=800)
+    judge = judge_of(model, train)
     figures = {
         "seen": SEEN,
         "imagined": IMAGINED,

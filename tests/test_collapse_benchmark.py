@@ -55,7 +55,7 @@ def test_what_begins_with_another_comes_after_it_and_has_the_other_commitment():
 def test_figures_of_seeds_have_their_means_and_the_extremes_of_their_latents():
     one = {"settings": {"width": 8}, "nats": 3.0, "codes_used": 0.5, "rise_by_latent": [0.5, -0.1]}
     other = {**one, "nats": 4.0, "rise_by_latent": [0.2, 0.3]}
-    found = benchmark.over_seeds([one, other])
+    found = benchmark.of_seeds([one, other])
     assert found["settings"] == {"width": 8}
     assert found["nats"] == 3.5
     assert found["least_rise"] == pytest.approx(0.05)
