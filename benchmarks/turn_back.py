@@ -1,15 +1,16 @@
 """Does the same wall come back? Films that turn away and back, with a memory and without.
 
-The places are those of the test walks at which the walker stands still: there so many turns to the
-left and as many to the right lead back to the same view, and a full circle does too. The film's
-last frame is compared with the last frame seen, both decoded. Beside each film is one of the same
+The views are those of the test walks at which the walker stands still: there so many turns to one
+side and as many to the other lead back to the same view, and a full circle does too. The first side
+is the one to which the walker has just turned, so that the film leaves what was seen. Its last
+frame is compared with the last frame seen, both decoded. Beside each film is one of the same
 length that turns to and fro by one step: it has drawn as many frames, and the view never leaves
 the last few. (For one turn the two are the same film.) All are drawn by a model with a memory, and
-by the one that it was before it had any.
+by the one that it was before it had any. (Views that follow each other in one turn are of one spot.)
 
 - psnr: of the two pictures;
 - recognised: the share of films whose last frame is nearer to where they began, at 21 by 21 pixels,
-  than to any other of the places; places with the same view count as one;
+  than to any other of the views; views of the same count as one;
 - away: the same PSNR at the turning point, where the two should differ.
 
     python benchmarks/turn_back.py checkpoints/maze checkpoints/video runs/chain/video
@@ -57,16 +58,25 @@ def same_view(poses: Tensor) -> Tensor:
     return turned & near & (poses[:, None, 3] == poses[None, :, 3])
 
 
-def recognised(pictures: Tensor, places: Tensor, same: Tensor) -> float:
-    """The share of pictures (N, 3, H, W) whose nearest place is their own, or looks the same."""
-    small, those = (F.adaptive_avg_pool2d(to_float(some), 21) for some in (pictures, places))
+def recognised(pictures: Tensor, views: Tensor, same: Tensor) -> float:
+    """The share of pictures (N, 3, H, W) whose nearest view is their own, or looks the same."""
+    small, those = (F.adaptive_avg_pool2d(to_float(some), 21) for some in (pictures, views))
     nearest = torch.cdist(small.flatten(1), those.flatten(1)).argmin(1)
-    return same[torch.arange(len(places)), nearest].double().mean().item()
+    return same[torch.arange(len(views)), nearest].double().mean().item()
 
 
 def film(prior: VideoPrior, seen: Tensor, done: Tensor, turns: list[int]) -> Tensor:
-    """Films (N, turns, h, w) of codes, after frames that were seen and what was done there."""
-    actions = torch.cat([done, torch.tensor(turns).expand(len(seen), -1)], 1)
+    """Films of codes (N, turns, h, w), after frames that were seen and what was done there.
+
+    Args:
+        prior: draws them.
+        seen: (N, SEEN, h, w).
+        done: (N, SEEN - 1), the last a turn.
+        turns: 1 goes on turning to the side of that turn, -1 turns to the other side.
+    """
+    last = done[:, -1:]
+    actions = torch.where(torch.tensor(turns) == 1, last, LEFT + RIGHT - last)
+    actions = torch.cat([done, actions], 1)
     return prior.sample(seen, len(turns), actions, seed=0, progress=False)
 
 
@@ -85,18 +95,18 @@ def measure_films(
     """Films of every length from frames seen and what was done there; what they come back to."""
     rows: dict[str, dict] = {}
     for turns in TURNS:
-        back = film(prior, *start, [LEFT] * turns + [RIGHT] * turns)
+        back = film(prior, *start, [1] * turns + [-1] * turns)
         rows[f"{turns} and back"] = {
             "frames": 2 * turns,
             "away_and_back": measure(model, back[:, -1], back[:, turns - 1], begin, same),
         }
         if turns > 1:
-            fro = film(prior, *start, [LEFT, RIGHT] * turns)
+            fro = film(prior, *start, [1, -1] * turns)
             rows[f"{turns} and back"]["to_and_fro"] = measure(
                 model, fro[:, -1], fro[:, 0], begin, same
             )
         print(turns, rows[f"{turns} and back"], flush=True)
-    circle = film(prior, *start, [LEFT] * CIRCLE)
+    circle = film(prior, *start, [1] * CIRCLE)
     rows["circle"] = {
         "frames": CIRCLE,
         "away_and_back": measure(model, circle[:, -1], circle[:, CIRCLE // 2], begin, same),
@@ -117,11 +127,14 @@ def main() -> tuple[str, dict]:
         "without": load_prior(options.before, model).model,
     }
     maze, walks = load_maze("test"), encode_clips(model, MazeClips("test"))
-    seen, done, poses = [], [], []
+    seen, done, poses, spots = [], [], [], set()
     for walk, (codes, actions) in enumerate(zip(walks.codes, walks.actions, strict=True)):
         path = maze.poses[walk * len(codes) : (walk + 1) * len(codes)]
-        for last in standing(path).tolist():
-            if last >= SEEN - 1:
+        still = standing(path).tolist()
+        for last in still:
+            if last >= SEEN - 1 and actions[last - 1] in (LEFT, RIGHT):
+                stops = [frame for frame in still if frame <= last and frame - 1 not in still]
+                spots.add((walk, stops[-1]))
                 seen.append(codes[last - SEEN + 1 : last + 1])
                 done.append(actions[last - SEEN + 1 : last])
                 poses.append(torch.cat([path[last], torch.tensor([float(walk)])]))
@@ -133,10 +146,11 @@ def main() -> tuple[str, dict]:
         for name, prior in priors.items()
     }
     return "turn_back", {
-        "places": len(seen),
+        "views": len(seen),
+        "spots": len(spots),
         "recognised_by_chance": round(same.double().mean().item(), 3),
         "history": {name: prior.config.history for name, prior in priors.items()},
-        "psnr_of_another_place": round(psnr(other, begin).mean().item(), 2),
+        "psnr_of_another_view": round(psnr(other, begin).mean().item(), 2),
         "films": films,
     }
 

@@ -170,6 +170,16 @@ def agreement(judge: ActionJudge, films: Sequence[Tensor], actions: Sequence[Ten
     return percent((named == torch.cat(list(actions))).double().mean().item())
 
 
+def real_steps(model: VQVAE, test: Split, judge: ActionJudge) -> dict[str, float]:
+    """The same for the steps of the real walks, decoded, one action at a time."""
+    named = torch.cat([judge.name(decode(model, clip)) for clip in test.all.codes])
+    done = torch.cat(test.all.actions)
+    return {
+        name: percent((named == done)[done == action].double().mean().item())
+        for action, name in enumerate(MazeClips.actions)
+    }
+
+
 def measure_steering(model: VQVAE, prior: VideoPrior, test: Split, judge: ActionJudge) -> dict:
     films = [decode(model, clip) for clip in test.all.codes]
     result = {"real test clips, decoded": agreement(judge, films, test.all.actions)}
@@ -271,7 +281,9 @@ def main() -> tuple[str, dict]:
         "at_once": measure_ahead(model, at_once.model, validation, test),
         "full": measure_ahead(model, video.model, validation, test),
         "steering_percent": measure_steering(model, video.model, test, judge),
+        "real_steps_percent": real_steps(model, test, judge),
         "long": measure_long(model, video.model, still.model, test, judge),
+        "long_at_once": measure_long(model, at_once.model, still.model, test, judge),
     }
     print(figures)
     return options.name, figures

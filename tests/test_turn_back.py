@@ -37,16 +37,16 @@ def test_views_are_the_same_in_one_maze_at_one_place_in_one_direction():
     assert torch.equal(benchmark.same_view(poses), torch.eye(6, dtype=torch.bool))
 
 
-def test_a_picture_is_recognised_by_the_nearest_place_or_one_that_looks_the_same():
+def test_a_picture_is_recognised_by_the_nearest_view_or_one_of_the_same():
     generator = torch.Generator().manual_seed(0)
-    places = torch.randint(256, (4, 3, 42, 42), dtype=torch.uint8, generator=generator)
+    views = torch.randint(256, (4, 3, 42, 42), dtype=torch.uint8, generator=generator)
     apart = torch.eye(4, dtype=torch.bool)
-    assert benchmark.recognised(places, places, apart) == 1
-    swapped = places[[1, 0, 2, 3]]
-    assert benchmark.recognised(swapped, places, apart) == 0.5
+    assert benchmark.recognised(views, views, apart) == 1
+    swapped = views[[1, 0, 2, 3]]
+    assert benchmark.recognised(swapped, views, apart) == 0.5
     twins = apart.clone()
     twins[0, 1] = twins[1, 0] = True
-    assert benchmark.recognised(swapped, places, twins) == 1
+    assert benchmark.recognised(swapped, views, twins) == 1
 
 
 @pytest.fixture
@@ -56,12 +56,32 @@ def film():
         VideoConfig(num_codes=16, width=16, pixelcnn_width=16, num_layers=1, num_actions=3)
     )
     seen = torch.randint(16, (3, 6, 3, 3), generator=torch.Generator().manual_seed(0))
-    return model, prior, seen, torch.zeros(3, 5, dtype=torch.int64)
+    return model, prior, seen, torch.full((3, 5), benchmark.LEFT)
+
+
+def test_a_film_turns_on_to_the_side_to_which_the_walker_turned(film):
+    _, prior, seen, done = film
+    told = []
+
+    def sample(codes, frames, actions, **_):
+        told.append(actions)
+        return codes[:, :frames]
+
+    done[1, -1] = benchmark.RIGHT
+    prior.sample = sample
+    benchmark.film(prior, seen, done, [1, 1, -1])
+    assert torch.equal(told[0][:, :5], done)
+    left, right = benchmark.LEFT, benchmark.RIGHT
+    assert told[0][:, 5:].tolist() == [
+        [left, left, right],
+        [right, right, left],
+        [left, left, right],
+    ]
 
 
 def test_a_film_follows_what_was_done_and_is_measured_where_it_ends(film):
     model, prior, seen, done = film
-    codes = benchmark.film(prior, seen, done, [benchmark.LEFT, benchmark.RIGHT])
+    codes = benchmark.film(prior, seen, done, [1, -1])
     assert codes.shape == (3, 2, 3, 3)
     begin = benchmark.decode(model, codes[:, 1])
     found = benchmark.measure(
