@@ -1,12 +1,14 @@
 """Does the same wall come back? Films that turn away and back, with a memory and without.
 
 The views are those of the test walks at which the walker stands still: there so many turns to one
-side and as many to the other lead back to the same view, and a full circle does too. The first side
-is the one to which the walker has just turned, so that the film leaves what was seen. Its last
-frame is compared with the last frame seen, both decoded. Beside each film is one of the same
-length that turns to and fro by one step: it has drawn as many frames, and the view never leaves
-the last few. (For one turn the two are the same film.) All are drawn by a model with a memory, and
-by the one that it was before it had any. (Views that follow each other in one turn are of one spot.)
+side and as many to the other lead back to the same view, and a full circle does too. (Views that
+follow each other in one turn are of one spot.) The first side is the one to which the walker has
+just turned, so that the film leaves what was seen; a circle is drawn the other way as well. The
+last frame is compared with the last one seen, both decoded.
+
+Beside each film is one of the same length that turns to and fro by one step: it has drawn as many
+frames, and the view never leaves the last few. (For one turn the two are the same film.) All are
+drawn by a model with a memory, and by the one that it was before it had any.
 
 - psnr: of the two pictures;
 - recognised: the share of films whose last frame is nearer to where they began, at 21 by 21 pixels,
@@ -106,11 +108,10 @@ def measure_films(
                 model, fro[:, -1], fro[:, 0], begin, same
             )
         print(turns, rows[f"{turns} and back"], flush=True)
-    circle = film(prior, *start, [1] * CIRCLE)
-    rows["circle"] = {
-        "frames": CIRCLE,
-        "away_and_back": measure(model, circle[:, -1], circle[:, CIRCLE // 2], begin, same),
-    }
+    rows["circle"] = {"frames": CIRCLE}
+    for way, side in (("away_and_back", 1), ("the_other_way", -1)):
+        circle = film(prior, *start, [side] * CIRCLE)
+        rows["circle"][way] = measure(model, circle[:, -1], circle[:, CIRCLE // 2], begin, same)
     print("circle", rows["circle"], flush=True)
     return rows
 

@@ -108,5 +108,5 @@ def test_films_of_every_length_are_measured(film, monkeypatch):
     found = benchmark.measure_films(model, prior, (seen, done), begin, same)
     assert [row["frames"] for row in found.values()] == [2, 4, 4]
     assert [list(row)[1:] for row in found.values()] == [
-        ["away_and_back"], ["away_and_back", "to_and_fro"], ["away_and_back"]
+        ["away_and_back"], ["away_and_back", "to_and_fro"], ["away_and_back", "the_other_way"]
     ]  # fmt: skip
