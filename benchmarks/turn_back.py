@@ -3,8 +3,9 @@
 The views are those of the test walks at which the walker stands still: there so many turns to one
 side and as many to the other lead back to the same view, and a full circle does too. (Views that
 follow each other in one turn are of one spot.) The first side is the one to which the walker has
-just turned, so that the film leaves what was seen; a circle is drawn the other way as well. The
-last frame is compared with the last one seen, both decoded.
+just turned, so that the film leaves what was seen. The last frame is compared with the last one
+seen, both decoded. A circle to that side passes other views that were seen before it comes home; it
+is drawn the other way as well, where it comes home from views that nobody has seen.
 
 Beside each film is one of the same length that turns to and fro by one step: it has drawn as many
 frames, and the view never leaves the last few. (For one turn the two are the same film.) All are

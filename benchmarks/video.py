@@ -9,12 +9,13 @@ The temperature of the samples, for accuracy and PSNR, is chosen on the validati
 are always at temperature 1, given frames that were imagined at temperature 1.
 
 Long films have a hundred frames and begin two frames apart. A classifier is asked to tell theirs
-from the decoded real frames at the same places.
+from the decoded real frames at the same places: once it sees whole frames, shrunk to 32 by 32
+pixels, and once pieces of that size that are cut out of them, in which it can see every stone.
 """
 
 import argparse
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -44,6 +45,7 @@ AHEAD = (1, 3, 5, 10)
 TEMPERATURES = (0.25, 0.5, 0.75, 1.0)
 LONG, LONG_EVERY = 100, 2
 STRETCHES = ((1, 10), (21, 30), (91, 100))  # of a long film
+SHOWN = 32  # pixels each way, of what a classifier is shown
 TOLD = ((1, 2), (4, 6), (9, 11), (29, 31), (98, 100))  # frames that a classifier is shown
 FORWARD, LEFT, RIGHT = range(3)
 STEERED = {
@@ -193,15 +195,38 @@ def measure_steering(model: VQVAE, prior: VideoPrior, test: Split, judge: Action
     return result
 
 
-def told(model: VQVAE, films: Tensor, real: Tensor) -> dict[str, float]:
+def whole(pictures: Tensor) -> Tensor:
+    return shrink(pictures, SHOWN)
+
+
+def pieces(pictures: Tensor) -> Tensor:
+    """Of each picture (N, 3, H, W) a piece of SHOWN by SHOWN, at places that depend on N alone."""
+    generator = torch.Generator().manual_seed(0)
+    rows, columns = (
+        torch.randint(size - SHOWN + 1, (len(pictures),), generator=generator).tolist()
+        for size in pictures.shape[2:]
+    )
+    places = zip(pictures, rows, columns, strict=True)
+    return torch.stack([one[:, y : y + SHOWN, x : x + SHOWN] for one, y, x in places])
+
+
+def told(
+    model: VQVAE, films: Tensor, real: Tensor, look: Callable[[Tensor], Tensor]
+) -> dict[str, float]:
     """Per cent of the frames, imagined or real, that chapter 6's classifier puts right; 50: none.
 
     It is asked of each of the four walks in turn, and learns from the other three.
+
+    Args:
+        model: decodes the codes of both.
+        films: (N, T, h, w), imagined.
+        real: as many at the same places.
+        look: what it is shown of each frame.
     """
     result = {}
     for first, last in TOLD:
         shown = (film[:, SEEN + first - 1 : SEEN + last].flatten(0, 1) for film in (films, real))
-        pictures = [shrink(decode(model, frames), 32) for frames in shown]
+        pictures = [look(decode(model, frames)) for frames in shown]
         result[f"{first} to {last}"] = percent(told_apart(*pictures, seeds=(0, 1, 2)))
     return result
 
@@ -229,7 +254,8 @@ def measure_long(
     drawn = prior.sample(codes[:, :SEEN], LONG, actions, seed=2, progress=False)
     films = {"imagined": torch.cat([codes[:, :SEEN], drawn], 1), "real": codes}
     result: dict = {"films": len(codes)}
-    result["told_from_real_percent"] = told(model, films["imagined"], codes)
+    result["told_from_real_percent"] = told(model, films["imagined"], codes, whole)
+    result["told_by_pieces_percent"] = told(model, films["imagined"], codes, pieces)
     for kind, film in films.items():
         result[kind] = {}
         for first, last in STRETCHES:

@@ -214,12 +214,15 @@ def test_turning_back_on_the_page_is_that_of_the_results():
     for kind in ("with a memory", "without"):
         found = [row["away_and_back"]["recognised"] for row in films[kind].values()]
         *back, circle = (f"{100 * share:.0f}" for share in found)
-        shares.append(f"{', '.join(back)} %, after a full circle {circle}")
+        other = 100 * films[kind]["circle"]["the_other_way"]["recognised"]
+        shares.append(
+            f"{', '.join(back)} %, after a full circle {circle} %, the other way round {other:.0f}"
+        )
     assert (
-        f"places recognised after 1, 2, 3, 5, 8 turns and as many back: {shares[0]} %; before "
+        f"views recognised after 1, 2, 3, 5, 8 turns and as many back: {shares[0]} %; before "
         f"it had the memory: {shares[1]} %"
     ) in PAGE
-    assert f"from {result('turn_back')['places']} places of test walks" in PAGE
+    assert f"from {result('turn_back')['views']} views of test walks" in PAGE
 
 
 def test_a_second_opinion_on_the_page_is_that_of_the_results():

@@ -95,7 +95,7 @@ GROUPS = {
         Row(PHOTOGRAPHS, told.bits, (4,), "likelihood_cifar10_copy"),
         Row(
             "bits per dimension of VQ-VAEs by size of the codebook and number of codebooks, the "
-            "same frames of mazes, 10,000 steps of 16",
+            "same frames of mazes, 10,000 steps of 16, means of three seeds",
             told.sizes,
             (4,),
             "rate_distortion",
@@ -184,7 +184,7 @@ GROUPS = {
         ),
         Row(
             "whether the same wall comes back, by a model with a memory: turns away and back, from "
-            "43 places of test walks",
+            "43 views of test walks",
             told.turned_back,
             (8,),
             "turn_back",

@@ -288,16 +288,20 @@ def vimco_memory(d: dict) -> str:
 
 
 def turned_back(d: dict) -> str:
-    def places(films: str) -> str:
+    def views(films: str) -> str:
         *back, circle = (row["away_and_back"]["recognised"] for row in d["films"][films].values())
         shares = ", ".join(f"{100 * share:.0f}" for share in back)
-        return f"{shares} %, after a full circle {100 * circle:.0f} %"
+        other = d["films"][films]["circle"]["the_other_way"]["recognised"]
+        return (
+            f"{shares} %, after a full circle {100 * circle:.0f} %, the other way round "
+            f"{100 * other:.0f} %"
+        )
 
     lengths = [row["frames"] // 2 for row in d["films"]["with a memory"].values()]
     turns = ", ".join(map(str, lengths[:-1]))
     return (
-        f"places recognised after {turns} turns and as many back: {places('with a memory')}; "
-        f"before it had the memory: {places('without')}"
+        f"views recognised after {turns} turns and as many back: {views('with a memory')}; "
+        f"before it had the memory: {views('without')}"
     )
 
 
