@@ -131,7 +131,7 @@ def told_apart(images: Tensor, references: Tensor, seeds: tuple[int, ...] = (0, 
             kept = [torch.cat([*part[:fold], *part[fold + 1 :]]) for part in parts]
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(1000 * seed + fold)
-                judge = _train_judge(*kept)
+                judge = train_classifier(*kept, JUDGE_STEPS)
             with torch.no_grad():
                 for sign, pictures in zip((1, -1), held_out, strict=True):
                     right.append((sign * judge(to_float(pictures)) > 0).double().mean())
@@ -165,7 +165,7 @@ def variety(network: FeatureNetwork, images: Tensor, references: Tensor) -> floa
     return (mine / theirs).item()
 
 
-def _train_judge(images: Tensor, references: Tensor) -> nn.Sequential:
+def train_classifier(images: Tensor, references: Tensor, steps: int) -> nn.Sequential:
     """Positive for images, negative for references."""
     judge = nn.Sequential(body(16, FEATURES), nn.ReLU(), nn.Linear(FEATURES, 1))
     target = torch.cat([torch.ones(BATCH // 2, 1), torch.zeros(BATCH // 2, 1)])
@@ -177,7 +177,7 @@ def _train_judge(images: Tensor, references: Tensor) -> nn.Sequential:
         ]
         return F.binary_cross_entropy_with_logits(judge(to_float(torch.cat(batch))), target)
 
-    fit(judge, loss, JUDGE_STEPS)
+    fit(judge, loss, steps)
     return judge
 
 

@@ -9,21 +9,22 @@ The temperature of the samples, for accuracy and PSNR, is chosen on the validati
 are always at temperature 1, given frames that were imagined at temperature 1.
 
 Long films have a hundred frames and begin two frames apart. A classifier is asked to tell theirs
-from the decoded real frames at the same places: once it sees whole frames, shrunk to 32 by 32
-pixels, and once pieces of that size that are cut out of them, in which it can see every stone.
+from the decoded real frames at the same places. Once it sees whole frames, shrunk to 32 by 32
+pixels, and learns from three of the four test walks. Once it sees pieces of that size that are cut
+out of the frames, and learns from films of the training walks.
 """
 
 import argparse
 import math
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import torch
 from record import percent, run
-from sample_quality import told_apart
+from sample_quality import told_apart, train_classifier
 from torch import Tensor
 
-from vqvae_lite.images import shrink, to_uint8
+from vqvae_lite.images import shrink, to_float, to_uint8
 from vqvae_lite.model import VQVAE
 from vqvae_lite.models import load_checkpoint
 from vqvae_lite.priors.nats import CodeFrequencies, nats_per_code
@@ -46,6 +47,9 @@ TEMPERATURES = (0.25, 0.5, 0.75, 1.0)
 LONG, LONG_EVERY = 100, 2
 STRETCHES = ((1, 10), (21, 30), (91, 100))  # of a long film
 SHOWN = 32  # pixels each way, of what a classifier is shown
+# Of a frame; the steps of a classifier that is shown them; frames between the films it learns from.
+PIECES, PIECES_STEPS, LEARNED_EVERY = 8, 1000, 17
+SEEDS = (0, 1, 2)  # of classifiers
 TOLD = ((1, 2), (4, 6), (9, 11), (29, 31), (98, 100))  # frames that a classifier is shown
 FORWARD, LEFT, RIGHT = range(3)
 STEERED = {
@@ -195,42 +199,6 @@ def measure_steering(model: VQVAE, prior: VideoPrior, test: Split, judge: Action
     return result
 
 
-def whole(pictures: Tensor) -> Tensor:
-    return shrink(pictures, SHOWN)
-
-
-def pieces(pictures: Tensor) -> Tensor:
-    """Of each picture (N, 3, H, W) a piece of SHOWN by SHOWN, at places that depend on N alone."""
-    generator = torch.Generator().manual_seed(0)
-    rows, columns = (
-        torch.randint(size - SHOWN + 1, (len(pictures),), generator=generator).tolist()
-        for size in pictures.shape[2:]
-    )
-    places = zip(pictures, rows, columns, strict=True)
-    return torch.stack([one[:, y : y + SHOWN, x : x + SHOWN] for one, y, x in places])
-
-
-def told(
-    model: VQVAE, films: Tensor, real: Tensor, look: Callable[[Tensor], Tensor]
-) -> dict[str, float]:
-    """Per cent of the frames, imagined or real, that chapter 6's classifier puts right; 50: none.
-
-    It is asked of each of the four walks in turn, and learns from the other three.
-
-    Args:
-        model: decodes the codes of both.
-        films: (N, T, h, w), imagined.
-        real: as many at the same places.
-        look: what it is shown of each frame.
-    """
-    result = {}
-    for first, last in TOLD:
-        shown = (film[:, SEEN + first - 1 : SEEN + last].flatten(0, 1) for film in (films, real))
-        pictures = [look(decode(model, frames)) for frames in shown]
-        result[f"{first} to {last}"] = percent(told_apart(*pictures, seeds=(0, 1, 2)))
-    return result
-
-
 class Imagines(Protocol):
     """What draws films, as `VideoPrior` does."""
 
@@ -241,6 +209,70 @@ class Imagines(Protocol):
         ...
 
 
+class Films(NamedTuple):
+    """Of a split, (N, SEEN + LONG, h, w) each: imagined after the first frames, and real."""
+
+    imagined: Tensor
+    real: Tensor
+
+    def decoded(self, model: VQVAE, first: int, last: int) -> list[Tensor]:
+        """The frames from `first` to `last` after those seen: uint8 (M, 3, H, W) of each."""
+        stretch = slice(SEEN + first - 1, SEEN + last)
+        return [decode(model, films[:, stretch].flatten(0, 1)) for films in self]
+
+
+def long_films(prior: Imagines, split: Split, every: int) -> Films:
+    """Films under the walks' own actions, from places `every` frames apart."""
+    real = cut_clips(split.all.codes, SEEN + LONG, every)
+    actions = cut_clips(split.all.actions, SEEN + LONG - 1, every)
+    drawn = prior.sample(real[:, :SEEN], LONG, actions, seed=2, progress=False)
+    return Films(torch.cat([real[:, :SEEN], drawn], 1), real)
+
+
+def told(model: VQVAE, films: Films) -> dict[str, float]:
+    """Per cent of the frames, imagined or real, that chapter 6's classifier puts right; 50: none.
+
+    It is asked of each of the four walks in turn, and learns from the other three.
+    """
+    result = {}
+    for first, last in TOLD:
+        pictures = [shrink(frames, SHOWN) for frames in films.decoded(model, first, last)]
+        result[f"{first} to {last}"] = percent(told_apart(*pictures, seeds=SEEDS))
+    return result
+
+
+def pieces(pictures: Tensor) -> Tensor:
+    """Of each picture (N, 3, H, W) some pieces of SHOWN by SHOWN, at places that depend on N."""
+    generator = torch.Generator().manual_seed(0)
+    rows, columns = (
+        torch.randint(size - SHOWN + 1, (PIECES * len(pictures),), generator=generator).tolist()
+        for size in pictures.shape[2:]
+    )
+    places = zip(pictures.repeat(PIECES, 1, 1, 1), rows, columns, strict=True)
+    return torch.stack([one[:, y : y + SHOWN, x : x + SHOWN] for one, y, x in places])
+
+
+def told_by_pieces(model: VQVAE, learned: Films, asked: Films) -> dict[str, float]:
+    """The same for pieces of frames, by a classifier that has learned from other walks' films."""
+    result = {}
+    for first, last in TOLD:
+        shown, unseen = (
+            [pieces(frames) for frames in films.decoded(model, first, last)]
+            for films in (learned, asked)
+        )
+        right = []
+        for seed in SEEDS:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                judge = train_classifier(*shown, PIECES_STEPS)
+            with torch.no_grad():
+                for sign, parts in zip((1, -1), unseen, strict=True):
+                    found = torch.cat([judge(to_float(some)) for some in parts.split(512)])
+                    right.append((sign * found > 0).double().mean())
+        result[f"{first} to {last}"] = percent(torch.stack(right).mean().item())
+    return result
+
+
 def measure_long(
     model: VQVAE,
     prior: Imagines,
@@ -249,14 +281,10 @@ def measure_long(
     judge: ActionJudge,
 ) -> dict:
     """Films of 100 imagined frames under the walks' own actions, stretch by stretch."""
-    codes = cut_clips(test.all.codes, SEEN + LONG, LONG_EVERY)
+    films = long_films(prior, test, LONG_EVERY)
     actions = cut_clips(test.all.actions, SEEN + LONG - 1, LONG_EVERY)
-    drawn = prior.sample(codes[:, :SEEN], LONG, actions, seed=2, progress=False)
-    films = {"imagined": torch.cat([codes[:, :SEEN], drawn], 1), "real": codes}
-    result: dict = {"films": len(codes)}
-    result["told_from_real_percent"] = told(model, films["imagined"], codes, whole)
-    result["told_by_pieces_percent"] = told(model, films["imagined"], codes, pieces)
-    for kind, film in films.items():
+    result: dict = {"films": len(films.real), "told_from_real_percent": told(model, films)}
+    for kind, film in films._asdict().items():
         result[kind] = {}
         for first, last in STRETCHES:
             part = film[:, SEEN + first - 1 : SEEN + last]
@@ -310,6 +338,14 @@ def main() -> tuple[str, dict]:
         "real_steps_percent": real_steps(model, test, judge),
         "long": measure_long(model, video.model, still.model, test, judge),
         "long_at_once": measure_long(model, at_once.model, still.model, test, judge),
+        "told_by_pieces_percent": {
+            name: told_by_pieces(
+                model,
+                long_films(prior.model, train, LEARNED_EVERY),
+                long_films(prior.model, test, LONG_EVERY),
+            )
+            for name, prior in (("full", video), ("at_once", at_once))
+        },
     }
     print(figures)
     return options.name, figures

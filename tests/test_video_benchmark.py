@@ -9,16 +9,33 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 import video as benchmark
 
+from vqvae_lite import VQVAE, ModelConfig
+
 
 def test_pieces_are_cut_out_of_two_sets_at_the_same_places():
     places = torch.arange(84 * 60).view(1, 84, 60)
     places = torch.cat([places // 256, places % 256, places * 0]).to(torch.uint8)
-    pictures = places.expand(20, -1, -1, -1)
+    pictures = places.expand(3, -1, -1, -1)
     found = benchmark.pieces(pictures)
-    assert found.shape == (20, 3, benchmark.SHOWN, benchmark.SHOWN)
+    assert found.shape == (3 * benchmark.PIECES, 3, benchmark.SHOWN, benchmark.SHOWN)
     first = 256 * found[:, 0, 0, 0].int() + found[:, 1, 0, 0].int()
     for number, piece in zip(first.tolist(), found, strict=True):
         row, column = divmod(number, 60)
         assert torch.equal(piece, places[:, row : row + 32, column : column + 32])
     assert len(set(first.tolist())) > 10
     assert torch.equal(benchmark.pieces(pictures), found)
+
+
+def test_pieces_of_films_are_told_by_what_was_learned_from_other_films(monkeypatch):
+    monkeypatch.setattr(benchmark, "TOLD", ((1, 2),))
+    monkeypatch.setattr(benchmark, "PIECES_STEPS", 30)
+    monkeypatch.setattr(benchmark, "SEEDS", (0,))
+    torch.manual_seed(0)
+    model = VQVAE(ModelConfig(width=4, num_codes=16, code_dim=4)).eval()
+    real = [torch.randint(16, (4, benchmark.SEEN + 2, 12, 12)) for _ in range(2)]
+    alike, plain = (
+        [benchmark.Films(imagined, films) for imagined, films in zip(others, real, strict=True)]
+        for others in ([torch.randint_like(films, 16) for films in real], [f * 0 for f in real])
+    )
+    assert benchmark.told_by_pieces(model, *plain) == {"1 to 2": 100}
+    assert 30 < benchmark.told_by_pieces(model, *alike)["1 to 2"] < 70
