@@ -256,6 +256,15 @@ def test_video_on_the_page_is_that_of_the_results():
         shares = result(name)["long"]["told_from_real_percent"].values()
         told = ", ".join(f"{share:.0f}" for share in shares)
         assert f"A classifier tells imagined from real frames in {told} % of cases" in PAGE
+    whole, pieces = (
+        [", ".join(f"{share:.0f}" for share in shares.values()) for shares in pair]
+        for pair in (
+            [video[films]["told_from_real_percent"] for films in ("long", "long_at_once")],
+            [video["told_by_pieces_percent"][model] for model in ("full", "at_once")],
+        )
+    )
+    assert f"by whole frames of 32 x 32 pixels {whole[0]} / {whole[1]} %" in PAGE
+    assert f"by pieces of that size, cut out, {pieces[0]} / {pieces[1]} %" in PAGE
     judged = video["steering_percent"]
     next_frame = video["full"]["nats_per_code_of_the_next_frame"]
     assert (

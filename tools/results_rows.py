@@ -171,6 +171,12 @@ GROUPS = {
         Row(OBEYS, told.obeys, (8,), "video"),
         Row("how long it holds: 72 films of 100 frames", told.drift, (8,), "video"),
         Row(
+            "what a classifier sees of these films, and of films drawn all at once",
+            told.classified,
+            (8,),
+            "video",
+        ),
+        Row(
             "the same, trained on for as long without errors in its past",
             told.drift,
             (8,),

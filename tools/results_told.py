@@ -247,6 +247,18 @@ def drift(d: dict) -> str:
     )
 
 
+def classified(d: dict) -> str:
+    def of(*told: dict[str, float]) -> str:
+        return " / ".join(", ".join(f"{share:.0f}" for share in one.values()) for one in told)
+
+    whole = [d[films]["told_from_real_percent"] for films in ("long", "long_at_once")]
+    pieces = [d["told_by_pieces_percent"][model] for model in ("full", "at_once")]
+    return (
+        f"frames {', '.join(whole[0])}, code by code / all at once: by whole frames of 32 x 32 "
+        f"pixels {of(*whole)} %; by pieces of that size, cut out, {of(*pieces)} %"
+    )
+
+
 def second_opinion(d: dict) -> str:
     nats = {
         kind: ", ".join(f"{of[kind]:.2f}" for of in d["ahead"].values())
