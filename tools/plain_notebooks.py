@@ -21,7 +21,7 @@ from plain_references import bibliography, book
 
 ROOT = notebook_file.ROOT
 COPIES = ROOT / "notebooks"
-SHORT = 2000  # characters of an output
+SHORT = 1500  # characters of an output
 FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}  # JupyterLab; Colab
 HIDDEN = {"jupyter": {"outputs_hidden": True, "source_hidden": True}, "cellView": "form"}
 NOTE = """\

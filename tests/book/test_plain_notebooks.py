@@ -72,7 +72,7 @@ def test_the_code_is_the_same(chapter):
 
 def test_copies_are_small_and_valid():
     for path in plain_notebooks.COPIES.glob("*.ipynb"):
-        assert path.stat().st_size < 240_000, path
+        assert path.stat().st_size < 220_000, path
         text = path.read_text(encoding="utf-8")
         nbformat.validate(nbformat.reads(text, as_version=4))
         assert json.dumps(json.loads(text), indent=1, ensure_ascii=False) + "\n" == text
