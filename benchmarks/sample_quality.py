@@ -7,6 +7,7 @@ looks at the two sets as wholes, the second at one picture at a time. Blur is wh
 fine detail; variety is how far apart the members of a set lie in the features of the first.
 """
 
+import statistics
 from collections.abc import Callable
 
 import torch
@@ -123,19 +124,33 @@ def told_apart(images: Tensor, references: Tensor, seeds: tuple[int, ...] = (0, 
         references: the same shape.
         seeds: of the classifier's weights and batches; the mean over them is given.
     """
+    parts = [pictures.chunk(FOLDS) for pictures in (images, references)]
     right = []
     for seed in seeds:
         for fold in range(FOLDS):
-            parts = [pictures.chunk(FOLDS) for pictures in (images, references)]
             held_out = [part[fold] for part in parts]
             kept = [torch.cat([*part[:fold], *part[fold + 1 :]]) for part in parts]
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(1000 * seed + fold)
-                judge = train_classifier(*kept, JUDGE_STEPS)
-            with torch.no_grad():
-                for sign, pictures in zip((1, -1), held_out, strict=True):
-                    right.append((sign * judge(to_float(pictures)) > 0).double().mean())
-    return torch.stack(right).mean().item()
+            right.append(put_right(kept, held_out, JUDGE_STEPS, 1000 * seed + fold))
+    return statistics.fmean(right)
+
+
+def put_right(kept: list[Tensor], held_out: list[Tensor], steps: int, seed: int) -> float:
+    """The share of held-out pictures that a classifier puts right, as many of either set.
+
+    Args:
+        kept: the two sets that it learns to tell apart, uint8 (N, 3, 32, 32).
+        held_out: the same of both, not learned from.
+        steps: of its training.
+        seed: of its weights and batches.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        judge = _train_judge(*kept, steps)
+    with torch.no_grad():
+        found = [judge(to_float(pictures)) for pictures in held_out]
+    return statistics.fmean(
+        (sign * one > 0).double().mean().item() for sign, one in zip((1, -1), found, strict=True)
+    )
 
 
 def fine_detail(images: Tensor, references: Tensor) -> float:
@@ -165,7 +180,7 @@ def variety(network: FeatureNetwork, images: Tensor, references: Tensor) -> floa
     return (mine / theirs).item()
 
 
-def train_classifier(images: Tensor, references: Tensor, steps: int) -> nn.Sequential:
+def _train_judge(images: Tensor, references: Tensor, steps: int) -> nn.Sequential:
     """Positive for images, negative for references."""
     judge = nn.Sequential(body(16, FEATURES), nn.ReLU(), nn.Linear(FEATURES, 1))
     target = torch.cat([torch.ones(BATCH // 2, 1), torch.zeros(BATCH // 2, 1)])

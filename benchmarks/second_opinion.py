@@ -18,7 +18,7 @@ from record import run
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from video import AHEAD, Split, imagine, judge_of, measure_long
+from video import AHEAD, LONG_EVERY, Split, imagine, judge_of, long_films, measure_long
 from vqvae_lite.model import VQVAE
 from vqvae_lite.models import load_checkpoint
 from vqvae_lite.priors.drawing import draw, generator_for
@@ -141,7 +141,7 @@ def main() -> tuple[str, dict]:
     ahead, weights = measure_ahead(video, prior, validation, test)
     judge = judge_of(model, train)
     long, sum_of_one = (
-        measure_long(model, Pool(video, prior, each), prior, test, judge)
+        measure_long(model, long_films(Pool(video, prior, each), test, LONG_EVERY), prior, judge)
         for each in (weights, weights / weights.sum())
     )
     figures = {

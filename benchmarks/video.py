@@ -16,15 +16,16 @@ out of the frames, and learns from films of the training walks.
 
 import argparse
 import math
+import statistics
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import torch
 from record import percent, run
-from sample_quality import told_apart, train_classifier
+from sample_quality import put_right, told_apart
 from torch import Tensor
 
-from vqvae_lite.images import shrink, to_float, to_uint8
+from vqvae_lite.images import shrink, to_uint8
 from vqvae_lite.model import VQVAE
 from vqvae_lite.models import load_checkpoint
 from vqvae_lite.priors.nats import CodeFrequencies, nats_per_code
@@ -210,15 +211,22 @@ class Imagines(Protocol):
 
 
 class Films(NamedTuple):
-    """Of a split, (N, SEEN + LONG, h, w) each: imagined after the first frames, and real."""
+    """Of a split: imagined after the first frames, and real.
+
+    Attributes:
+        imagined: codes, (N, SEEN + LONG, h, w).
+        real: the same.
+        actions: (N, SEEN + LONG - 1), of both.
+    """
 
     imagined: Tensor
     real: Tensor
+    actions: Tensor
 
     def decoded(self, model: VQVAE, first: int, last: int) -> list[Tensor]:
         """The frames from `first` to `last` after those seen: uint8 (M, 3, H, W) of each."""
         stretch = slice(SEEN + first - 1, SEEN + last)
-        return [decode(model, films[:, stretch].flatten(0, 1)) for films in self]
+        return [decode(model, films[:, stretch].flatten(0, 1)) for films in self[:2]]
 
 
 def long_films(prior: Imagines, split: Split, every: int) -> Films:
@@ -226,7 +234,7 @@ def long_films(prior: Imagines, split: Split, every: int) -> Films:
     real = cut_clips(split.all.codes, SEEN + LONG, every)
     actions = cut_clips(split.all.actions, SEEN + LONG - 1, every)
     drawn = prior.sample(real[:, :SEEN], LONG, actions, seed=2, progress=False)
-    return Films(torch.cat([real[:, :SEEN], drawn], 1), real)
+    return Films(torch.cat([real[:, :SEEN], drawn], 1), real, actions)
 
 
 def told(model: VQVAE, films: Films) -> dict[str, float]:
@@ -260,31 +268,15 @@ def told_by_pieces(model: VQVAE, learned: Films, asked: Films) -> dict[str, floa
             [pieces(frames) for frames in films.decoded(model, first, last)]
             for films in (learned, asked)
         )
-        right = []
-        for seed in SEEDS:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
-                judge = train_classifier(*shown, PIECES_STEPS)
-            with torch.no_grad():
-                for sign, parts in zip((1, -1), unseen, strict=True):
-                    found = torch.cat([judge(to_float(some)) for some in parts.split(512)])
-                    right.append((sign * found > 0).double().mean())
-        result[f"{first} to {last}"] = percent(torch.stack(right).mean().item())
+        right = [put_right(shown, unseen, PIECES_STEPS, seed) for seed in SEEDS]
+        result[f"{first} to {last}"] = percent(statistics.fmean(right))
     return result
 
 
-def measure_long(
-    model: VQVAE,
-    prior: Imagines,
-    still: GatedPixelCNN,
-    test: Split,
-    judge: ActionJudge,
-) -> dict:
+def measure_long(model: VQVAE, films: Films, still: GatedPixelCNN, judge: ActionJudge) -> dict:
     """Films of 100 imagined frames under the walks' own actions, stretch by stretch."""
-    films = long_films(prior, test, LONG_EVERY)
-    actions = cut_clips(test.all.actions, SEEN + LONG - 1, LONG_EVERY)
     result: dict = {"films": len(films.real), "told_from_real_percent": told(model, films)}
-    for kind, film in films._asdict().items():
+    for kind, film in (("imagined", films.imagined), ("real", films.real)):
         result[kind] = {}
         for first, last in STRETCHES:
             part = film[:, SEEN + first - 1 : SEEN + last]
@@ -293,7 +285,7 @@ def measure_long(
             pictures = torch.cat([frames[1:] for frames in shown]).double()
             result[kind][f"{first} to {last}"] = {
                 "action_named_percent": agreement(
-                    judge, shown, actions[:, SEEN + first - 2 : SEEN + last - 1]
+                    judge, shown, films.actions[:, SEEN + first - 2 : SEEN + last - 1]
                 ),
                 "nats_per_code_of_single_frames": round(
                     nats_per_code(still, part.flatten(0, 1)), 3
@@ -325,6 +317,8 @@ def main() -> tuple[str, dict]:
     frequencies = CodeFrequencies(torch.cat(train.all.codes), model.config.num_codes)
     chance = frequencies.log_probs[0].exp()
     judge = judge_of(model, train)
+    priors = {"full": video.model, "at_once": at_once.model}
+    films = {name: long_films(prior, test, LONG_EVERY) for name, prior in priors.items()}
     figures = {
         "seen": SEEN,
         "imagined": IMAGINED,
@@ -336,15 +330,11 @@ def main() -> tuple[str, dict]:
         "full": measure_ahead(model, video.model, validation, test),
         "steering_percent": measure_steering(model, video.model, test, judge),
         "real_steps_percent": real_steps(model, test, judge),
-        "long": measure_long(model, video.model, still.model, test, judge),
-        "long_at_once": measure_long(model, at_once.model, still.model, test, judge),
+        "long": measure_long(model, films["full"], still.model, judge),
+        "long_at_once": measure_long(model, films["at_once"], still.model, judge),
         "told_by_pieces_percent": {
-            name: told_by_pieces(
-                model,
-                long_films(prior.model, train, LEARNED_EVERY),
-                long_films(prior.model, test, LONG_EVERY),
-            )
-            for name, prior in (("full", video), ("at_once", at_once))
+            name: told_by_pieces(model, long_films(prior, train, LEARNED_EVERY), films[name])
+            for name, prior in priors.items()
         },
     }
     print(figures)
